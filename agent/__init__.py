@@ -1,0 +1,5 @@
+"""What acts: behaviours, safety, autopilot output."""
+
+if __name__ != "selfcue.agent":  # pragma: no cover
+    msg = "write 'selfcue.agent', not 'agent'"
+    raise ImportError(msg)

@@ -1,0 +1,1 @@
+"""Offline self-supervised methods: one module per published method."""

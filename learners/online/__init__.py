@@ -1,0 +1,1 @@
+"""Teacher, lesson, student, and the engine around them."""

@@ -1,0 +1,111 @@
+"""What a node is: the unit that subscribes, publishes, steps and can be saved.
+
+A node never owns a thread, a socket or a clock. A host (``selfcue.host``) hands it a ``Link`` and calls it from one
+thread, so handlers need no locks:
+
+- live: handlers run as messages come, ``step`` runs at ``rate_hz``;
+- lock-step (simulated or player's clock): at tick k a node first gets every message that was published during tick
+  k - 1, sorted by topic, source and seq, then ``step(now_ns)``; what it publishes is seen by others at k + 1. The same
+  rules hold for nodes of one process, so the grouping of nodes into processes changes no result.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from selfcue.messages import Message
+from selfcue.state import State
+
+M = TypeVar("M", bound=Message)
+M_contra = TypeVar("M_contra", bound=Message, contravariant=True)
+
+
+class Publisher(Protocol[M_contra]):
+    """Where a node puts its messages; ``seq`` and ``source`` are filled in by the bus.
+
+    Arrays of a published message must not be changed afterwards: they are not copied.
+    """
+
+    def publish(self, message: M_contra) -> None: ...
+
+
+class Link(Protocol):
+    """A node's whole view of the system.
+
+    Attributes:
+        lockstep: True under a simulated or player's clock: nothing that changes results may read another clock.
+        run_dir: folder of this run; a node keeps its files in ``run_dir / NODE_NAME``.
+    """
+
+    lockstep: bool
+    run_dir: Path
+
+    def now_ns(self) -> int:
+        """Return the system's time (the tick's in lock-step)."""
+        ...
+
+    def advertise(self, topic: str, kind: type[M], *, latched: bool = False) -> Publisher[M]:
+        """Announce ``topic``; a latched topic hands its last message to whoever subscribes later."""
+        ...
+
+    def subscribe(self, topic: str, kind: type[M], handler: Callable[[M], None], *, keep: int = 0) -> None:
+        """Have ``handler`` called with each message. ``keep``: live, hold at most that many (0: all, 1: newest)."""
+        ...
+
+    def journal(self, kind: str, **detail: str | int | float | bool) -> None:
+        """Publish a ``JournalEvent`` on ``journal``, stamped now."""
+        ...
+
+
+@dataclass(frozen=True)
+class NoParams:
+    """A node without settings."""
+
+
+class Node:
+    """Base of all nodes. Subclasses set ``Params`` (a frozen dataclass; every field documented, units in names).
+
+    Life: ``__init__`` (no work) -> ``configure`` (wiring, files, hardware: all or nothing) -> [``load_state``] ->
+    ``activate`` -> handlers and ``step`` -> ``deactivate`` (finish, flush) -> ``close`` (idempotent).
+    """
+
+    Params: ClassVar[type[Any]] = NoParams
+
+    def __init__(self, name: str, params: Any) -> None:
+        self.name = name
+        self.params = params
+
+    def configure(self, link: Link) -> None:
+        """Subscribe, advertise, open. Raise BadInputError or MissingDependencyError with one clear line."""
+
+    def activate(self) -> None:
+        """The system is complete: latched messages and first data may go out."""
+
+    def step(self, now_ns: int) -> None:
+        """Act once per tick (lock-step) or period (live)."""
+
+    def deactivate(self) -> None:
+        """Finish: no message will come any more; publishing still works."""
+
+    def close(self) -> None:
+        """Let go of files and devices. May be called twice."""
+
+    def state(self) -> State:
+        """Return everything that is needed to continue bit for bit after the current tick."""
+        return State()
+
+    def load_state(self, state: State) -> None:
+        """Continue from ``state``; called after ``configure`` and before ``activate``."""
+
+
+class ClockOwner(Node, ABC):
+    """A node that makes time: a simulator or a player. A system in lock-step has exactly one."""
+
+    @abstractmethod
+    def next_tick_ns(self) -> int | None:
+        """Return the time of the next tick, later than the last, or None when the work is done."""
+
