@@ -1,0 +1,56 @@
+"""One clock for all: the wall's, or one that a simulator or player drives."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Time of the whole system in nanoseconds; it never goes back."""
+
+    def now_ns(self) -> int: ...
+
+
+class WallClock:
+    """Wall time that does not jump: the wall is read once, then the monotonic clock counts on."""
+
+    def __init__(self) -> None:
+        self._offset_ns = time.time_ns() - time.monotonic_ns()
+
+    def now_ns(self) -> int:
+        return time.monotonic_ns() + self._offset_ns
+
+
+class TickClock:
+    """Time of the current tick, set by the lock-step."""
+
+    def __init__(self) -> None:
+        self._now_ns = 0
+
+    def now_ns(self) -> int:
+        return self._now_ns
+
+    def advance(self, now_ns: int) -> None:
+        """Move to the time of a tick. Raises ValueError where time would go back."""
+        if now_ns < self._now_ns:
+            raise ValueError(f"time would go back from {self._now_ns} to {now_ns} ns")
+        self._now_ns = now_ns
+
+
+class Pacer:
+    """Holds a simulated or player's clock to ``rate`` x real time; rate 0 does not wait."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._start: tuple[int, int] | None = None
+
+    def wait_s(self, tick_ns: int) -> float:
+        """Return how long to wait before the tick at ``tick_ns`` is due (0: due or late)."""
+        if self._rate <= 0:
+            return 0.0
+        wall_ns = time.monotonic_ns()
+        if self._start is None:
+            self._start = (wall_ns, tick_ns)
+        due_ns = self._start[0] + (tick_ns - self._start[1]) / self._rate
+        return max(0.0, (due_ns - wall_ns) * 1e-9)
