@@ -94,7 +94,8 @@ def obstacle_score(
     config = config or _DEFAULT
     if inverse_depth.ndim != 2 or valid.shape != inverse_depth.shape:
         raise BadInputError(
-            f"corridor score needs inverse depth (h, w) and a mask of that shape, got {inverse_depth.shape} and {valid.shape}"
+            f"corridor score needs inverse depth (h, w) and a mask of that shape, "
+            f"got {inverse_depth.shape} and {valid.shape}"
         )
     table, rows, columns = _table(inverse_depth.shape, intrinsics, full_size, config)
     usable = valid & np.isfinite(inverse_depth)
