@@ -170,7 +170,11 @@ class Cell:
         """Deliver ``inbox`` in its canonical order, then step every node."""
         self.deliver(sorted(inbox, key=lambda item: (item[0], item[1].source, item[1].seq)))
         for node in self.nodes:
-            _named(node, node.step, now_ns)
+            self.step(node, now_ns)
+
+    def step(self, node: Node, now_ns: int) -> None:
+        """Step one node (live: each has its own rate)."""
+        _named(node, node.step, now_ns)
 
     def deactivate(self) -> None:
         """Let every node finish, also where one of them fails; the first failure is raised at the end."""

@@ -1,0 +1,313 @@
+"""A host runs one process of a system: it makes the nodes, joins the bus, and walks them through their life."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import zmq
+
+from selfcue import lockstep, plugins, snapshot
+from selfcue.bus import Bus
+from selfcue.cell import Cell
+from selfcue.clock import Pacer, TickClock, WallClock
+from selfcue.config.decode import decode
+from selfcue.config.launch import NodeSpec
+from selfcue.directory import Directory
+from selfcue.errors import BadInputError, SelfcueError
+from selfcue.lockstep import Activate, Conductor, Follower, Inflow, Stop, Stopped, Tick
+from selfcue.messages import Message, NodeHealth, type_name
+from selfcue.node import ClockOwner, Node
+from selfcue.state import State
+from selfcue.system import System
+
+MEET_TIMEOUT_S = 60.0
+PATIENCE_S = 60.0
+HEALTH_PERIOD_S = 1.0
+HEALTH_TOPIC = "node/health"
+
+
+class Host:
+    """One process (or, in one-process runs, one thread) of a system.
+
+    ``stop`` and ``abort`` are all that another thread or a signal handler touches: after ``stop`` the owner of the
+    clock still ends its tick, snapshots and stops all others; after ``abort`` every wait ends at once.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        process: str,
+        run_dir: Path,
+        directory: Directory,
+        *,
+        context: zmq.Context[zmq.Socket[bytes]] | None = None,
+    ) -> None:
+        self.stop = threading.Event()
+        self.abort = threading.Event()
+        self._conducting = False
+        self._system, self._process, self._run_dir, self._directory = system, process, run_dir, directory
+        self._context = context or zmq.Context.instance()
+        self._bus: Bus | None = None
+        self._inflow = Inflow(process, [])
+        self._control: zmq.Socket[bytes] | None = None
+        self._clock: TickClock | WallClock = TickClock() if system.owner else WallClock()
+        self._cell = Cell(clock=self._clock, run_dir=run_dir, lockstep=bool(system.owner), outlet=self._send)
+        self._health_at = time.monotonic()
+        self._resumed: tuple[Tick, list[tuple[str, Message]]] | None = None
+        self._usage = psutil.Process()
+        self._used_s = 0.0
+        self._sent_before: dict[str, int] = {}
+
+    def run(self) -> None:
+        """Live from configure to close. Raises what a node raised; everything is closed in any case."""
+        try:
+            for spec in self._system.spec.processes[self._process]:
+                self._cell.add(make_node(spec, self._system.origin, self._process), spec.remap)
+            self._join()
+            if self._system.owner is None:
+                self._live()
+            elif self._system.owner[0] == self._process:
+                self._own(self._system.owner[1])
+            else:
+                self._follow()
+        except Stopped:
+            pass
+        finally:
+            try:
+                self._cell.deactivate()
+            finally:
+                if self._control is not None:
+                    self._control.close(linger=0)
+                if self._bus is not None:
+                    self._bus.close()
+
+    # -- joining ---------------------------------------------------------------------------------------------------
+
+    def _join(self) -> None:
+        self._bus = Bus(self._process, self._directory, context=self._context)
+        for topic in self._cell.subscriptions:
+            self._bus.subscribe(topic)
+        self._inflow = Inflow(self._process, self._cell.subscriptions)
+        endpoint = ""
+        if self._system.owner and self._system.owner[0] == self._process:
+            self._control = self._context.socket(zmq.ROUTER)
+            endpoint = self._directory.endpoint(self._process, "clock")
+            self._control.bind(endpoint)
+        if self._system.resume:
+            self._load()
+        self._bus.enter({topic: type_name(kind) for topic, kind in self._cell.topics.items()}, clock=endpoint)
+        others = set(self._system.spec.processes) - {self._process}
+        self._bus.meet(others, timeout_s=MEET_TIMEOUT_S, stop=self.stop)
+        self._check_stop()
+
+    def _load(self) -> None:
+        state = snapshot.read_part(self._run_dir, self._system.resume, self._process)
+        assert self._bus is not None
+        inbox = self._cell.load_state(state.part("cell"))
+        self._bus.sent.update(state.meta["sent"])
+        self._inflow.taken = {(process, topic): number for process, topic, number in state.meta["taken"]}
+        self._bus.seen.update(self._inflow.taken)
+        for topic, frames in state.meta["latched"].items():
+            self._bus.latched[topic] = [state.arrays[f"latched/{topic}/{i}"].tobytes() for i in range(frames)]
+        tick = Tick(state.meta["k"], state.meta["now_ns"], state.meta["counts"])
+        self._resumed = (tick, inbox)
+
+    # -- lock-step -------------------------------------------------------------------------------------------------
+
+    def _own(self, node_name: str) -> None:
+        assert self._control is not None
+        owner = next(node for node in self._cell.nodes if node.name == node_name)
+        if not isinstance(owner, ClockOwner):
+            raise BadInputError(f"{self._system.origin}: clock: node {node_name!r} cannot own the clock")
+        conductor = Conductor(self._control, set(self._system.spec.processes) - {self._process}, self._wait)
+        conductor.await_ready()
+        self._conducting = True
+        pacer = Pacer(self._system.spec.rate)
+        k = self._resumed[0].k if self._resumed else 0
+        if self._resumed is None:
+            conductor.send(Activate())
+            self._cell.activate()
+            conductor.await_acks(-1)
+        else:
+            conductor.counts = {p: c for p, c in self._resumed[0].counts.items() if p != self._process}
+        last_snapshot_ns = self._resumed[0].now_ns if self._resumed else 0
+        while True:
+            stopping = self.stop.is_set()
+            now_ns = self._resumed[0].now_ns if self._resumed else owner.next_tick_ns()
+            if now_ns is None:
+                break
+            due = self._system.spec.snapshot_s > 0 and now_ns - last_snapshot_ns >= self._system.spec.snapshot_s * 1e9
+            name = snapshot.name_of(k) if (due or stopping) and self._resumed is None else ""
+            last_snapshot_ns = now_ns if name else last_snapshot_ns
+            self._pace(pacer, now_ns)
+            tick = Tick(k, now_ns, {**conductor.counts, self._process: self._counts()}, name)
+            conductor.send(tick)
+            self._tick(tick)
+            self._conclude(conductor, tick)
+            k += 1
+            if stopping:
+                conductor.send(Stop("interrupted"))
+                return
+        conductor.send(Stop("done"))
+
+    def _conclude(self, conductor: Conductor, tick: Tick) -> None:
+        conductor.await_acks(tick.k)
+        if tick.snapshot:
+            snapshot.finish(self._run_dir, tick.snapshot)
+
+    def _pace(self, pacer: Pacer, now_ns: int) -> None:
+        deadline = time.monotonic() + pacer.wait_s(now_ns)
+        while (left := deadline - time.monotonic()) > 0 and not self.stop.is_set():
+            self._take_in(left)
+
+    def _follow(self) -> None:
+        self._control = self._context.socket(zmq.DEALER)
+        assert self._system.owner is not None
+        card = next(card for card in self._directory.cards() if card.name == self._system.owner[0])
+        self._control.connect(card.clock)
+        follower = Follower(self._control, self._process, self._wait)
+        follower.ready()
+        while True:
+            order = follower.next_order()
+            if isinstance(order, Stop):
+                return
+            if isinstance(order, Activate):
+                self._cell.activate()
+                follower.acknowledge(-1, self._counts())
+            else:
+                self._tick(order)
+                follower.acknowledge(order.k, self._counts())
+
+    def _tick(self, tick: Tick) -> None:
+        assert isinstance(self._clock, TickClock)
+        inbox = self._resumed[1] if self._resumed else self._gather(tick)
+        self._resumed = None
+        if tick.snapshot:
+            snapshot.write_part(self._run_dir, tick.snapshot, self._process, self._state(tick, inbox))
+        self._clock.advance(tick.now_ns)
+        self._cell.tick(tick.now_ns, inbox)
+        self._report_health()
+
+    def _gather(self, tick: Tick) -> list[tuple[str, Message]]:
+        deadline = time.monotonic() + PATIENCE_S
+        while not self._inflow.complete(tick.counts):
+            self._take_in(0.1)
+            if time.monotonic() > deadline:
+                raise SelfcueError(f"tick {tick.k}: lost on the way: {', '.join(self._inflow.missing(tick.counts))}")
+        return self._inflow.take(tick.counts) + self._cell.take_pending()
+
+    def _state(self, tick: Tick, inbox: list[tuple[str, Message]]) -> State:
+        assert self._bus is not None
+        latched = self._bus.latched
+        arrays = {
+            f"latched/{topic}/{i}": np.frombuffer(frame, dtype=np.uint8)
+            for topic, frames in latched.items()
+            for i, frame in enumerate(frames)
+        }
+        meta = {
+            "k": tick.k,
+            "now_ns": tick.now_ns,
+            "counts": tick.counts,
+            "sent": {topic: number for topic, number in self._bus.sent.items() if topic != HEALTH_TOPIC},
+            "taken": [[process, topic, number] for (process, topic), number in sorted(self._inflow.taken.items())],
+            "latched": {topic: len(frames) for topic, frames in latched.items()},
+        }
+        return State(meta, arrays).nested(cell=self._cell.state(inbox))
+
+    def _counts(self) -> lockstep.Counts:
+        assert self._bus is not None
+        return {topic: self._bus.sent.get(topic, 0) for topic in self._cell.topics}
+
+    # -- live ------------------------------------------------------------------------------------------------------
+
+    def _live(self) -> None:
+        rates = {spec.name: spec.rate_hz for spec in self._system.spec.processes[self._process]}
+        self._cell.activate()
+        due = {node.name: time.monotonic() for node in self._cell.nodes}
+        assert self._bus is not None
+        while not self.stop.is_set():
+            left = min(due.values()) - time.monotonic()
+            came = self._bus.poll(max(0.0, min(left, 0.1)))
+            inbox = [(one.topic, one.message) for one in came if one.topic != HEALTH_TOPIC] + self._cell.take_pending()
+            self._cell.deliver(self._cell.newest(inbox))
+            for node in self._cell.nodes:
+                now = time.monotonic()
+                if now >= due[node.name]:
+                    self._cell.step(node, self._clock.now_ns())
+                    period_s = 1.0 / rates[node.name]
+                    due[node.name] = max(due[node.name] + period_s, now)  # a late step is not made up for
+            self._report_health()
+            self._bus.connect_present()
+
+    # -- shared ----------------------------------------------------------------------------------------------------
+
+    def _send(self, topic: str, message: Message, latched: bool) -> None:
+        if self._bus is not None:
+            self._bus.publish(topic, message, latched=latched)
+
+    def _take_in(self, timeout_s: float) -> None:
+        assert self._bus is not None
+        self._inflow.put(self._bus.poll(timeout_s))
+        self._check_stop()
+
+    def _wait(self, control: zmq.Socket[bytes], timeout_s: float) -> bool:
+        """Wait on the control socket; the bus is served meanwhile (see lockstep.Waiter)."""
+        assert self._bus is not None
+        if control.poll(0):
+            return True
+        if self._bus.wait(control, timeout_s):
+            self._inflow.put(self._bus.poll(0))
+        self._check_stop()
+        return bool(control.poll(0))
+
+    def _check_stop(self) -> None:
+        """The owner is not stopped in the middle of a tick; the others stop when it tells them, or on abort."""
+        if self.abort.is_set() or (self.stop.is_set() and not self._conducting):
+            raise Stopped
+
+    def _report_health(self) -> None:
+        now = time.monotonic()
+        if self._bus is None or now - self._health_at < HEALTH_PERIOD_S:
+            return
+        period_s = now - self._health_at
+        self._health_at = now
+        times = self._usage.cpu_times()
+        used_s = times.user + times.system
+        share = (used_s - self._used_s) / period_s
+        self._used_s = used_s
+        health = NodeHealth(
+            stamp_ns=self._clock.now_ns(),
+            source=self._process,
+            host=self._process,
+            nodes=tuple(node.name for node in self._cell.nodes),
+            rate_hz=self._rates(period_s),
+            drops={**self._cell.drops, **self._bus.drops},
+            cpu_share=share,
+            rss_bytes=self._usage.memory_info().rss,
+        )
+        self._bus.publish(HEALTH_TOPIC, health)
+
+    def _rates(self, period_s: float) -> dict[str, float]:
+        assert self._bus is not None
+        before, now = self._sent_before, dict(self._bus.sent)
+        self._sent_before = now
+        return {topic: (number - before.get(topic, 0)) / period_s for topic, number in now.items() if topic in before}
+
+
+def make_node(spec: NodeSpec, origin: str, process: str) -> Node:
+    """Return the node that ``spec`` describes, settings checked. Raises BadInputError, MissingDependencyError."""
+    where = f"{origin}: processes.{process}.{spec.name}"
+    try:
+        kind = plugins.load(plugins.NODES, spec.node)
+    except BadInputError as error:
+        raise BadInputError(f"{where}: {error}") from error
+    try:
+        params = decode(spec.params, kind.Params, "params")
+    except ValueError as error:
+        raise BadInputError(f"{where}.{error}") from error
+    node: Node = kind(spec.name, params)
+    return node

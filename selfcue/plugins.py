@@ -1,0 +1,47 @@
+"""What is registered where: nodes, commands, log readers and more, by Python entry points.
+
+A package of its own adds to the system by naming its classes under the same groups; nothing here imports a room until
+a name is asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from selfcue.errors import BadInputError, MissingDependencyError
+
+NODES = "selfcue.nodes"
+COMMANDS = "selfcue.commands"
+READERS = "selfcue.readers"
+
+
+def names(group: str) -> list[str]:
+    """Return the registered names of ``group``, sorted."""
+    return sorted({point.name for point in entry_points(group=group)})
+
+
+def points(group: str) -> list[EntryPoint]:
+    """Return the entry points of ``group``, sorted by name."""
+    return sorted(entry_points(group=group), key=lambda point: point.name)
+
+
+def load(group: str, name: str) -> Any:
+    """Return the object registered as ``name`` in ``group``.
+
+    Raises:
+        BadInputError: nothing is registered under that name; the message lists what is.
+        MissingDependencyError: it is registered, but what it needs is not installed.
+    """
+    found = [point for point in entry_points(group=group) if point.name == name]
+    if not found:
+        known = names(group)
+        close = difflib.get_close_matches(name, known, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"
+        raise BadInputError(f"no plugin {name!r} in group {group}{hint}")
+    try:
+        return found[0].load()
+    except ImportError as error:
+        package = found[0].dist.name if found[0].dist else "an unknown package"
+        raise MissingDependencyError(f"plugin {name!r} of {package} does not load: {error}") from error
