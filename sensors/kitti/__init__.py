@@ -1,0 +1,1 @@
+"""KITTI's folders as a log of sensor messages."""

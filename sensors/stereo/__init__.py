@@ -1,0 +1,1 @@
+"""Stereo as a trusted cue: matcher, fault detectors and the node that publishes both."""
