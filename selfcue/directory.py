@@ -75,6 +75,7 @@ class FolderDirectory:
         if len(str(self.folder)) + 40 > MAX_IPC_PATH:
             self.folder = Path(tempfile.gettempdir()) / f"selfcue-{os.getuid()}" / (domain or current_domain())
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.sweep()
 
     def endpoint(self, name: str, purpose: str) -> str:
         path = self.folder / f"{name}-{os.getpid()}.{purpose}"
@@ -96,8 +97,10 @@ class FolderDirectory:
     def leave(self, name: str) -> None:
         path = self.folder / f"{name}.json"
         card = _read(path)
-        if card is not None:
-            self._remove(path, card)
+        if card is not None and card.pid == os.getpid():
+            path.unlink(missing_ok=True)
+        for left in self.folder.glob(f"{name}-{os.getpid()}.*"):
+            left.unlink(missing_ok=True)
 
     def cards(self) -> list[Card]:
         living = []
@@ -110,6 +113,14 @@ class FolderDirectory:
             else:
                 self._remove(path, card)
         return living
+
+    def sweep(self) -> None:
+        """Remove what processes left that were killed: cards and sockets carry their pid."""
+        self.cards()
+        for path in self.folder.glob("*-*.*"):
+            pid = path.stem.rpartition("-")[2]
+            if path.suffix in (".pub", ".clock") and pid.isdigit() and not psutil.pid_exists(int(pid)):
+                path.unlink(missing_ok=True)
 
     def _remove(self, path: Path, card: Card) -> None:
         path.unlink(missing_ok=True)

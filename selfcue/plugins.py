@@ -14,6 +14,7 @@ from selfcue.errors import BadInputError, MissingDependencyError
 
 NODES = "selfcue.nodes"
 COMMANDS = "selfcue.commands"
+REPORTS = "selfcue.reports"
 READERS = "selfcue.readers"
 
 
@@ -28,20 +29,28 @@ def points(group: str) -> list[EntryPoint]:
 
 
 def load(group: str, name: str) -> Any:
-    """Return the object registered as ``name`` in ``group``.
+    """Return the object registered as ``name`` in ``group``, or that ``package.module:Name`` points to.
 
     Raises:
         BadInputError: nothing is registered under that name; the message lists what is.
         MissingDependencyError: it is registered, but what it needs is not installed.
     """
+    if ":" in name:
+        return _import(EntryPoint(name=name, value=name, group=group))
     found = [point for point in entry_points(group=group) if point.name == name]
     if not found:
         known = names(group)
         close = difflib.get_close_matches(name, known, 1)
         hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"
         raise BadInputError(f"no plugin {name!r} in group {group}{hint}")
+    return _import(found[0])
+
+
+def _import(point: EntryPoint) -> Any:
     try:
-        return found[0].load()
-    except ImportError as error:
-        package = found[0].dist.name if found[0].dist else "an unknown package"
-        raise MissingDependencyError(f"plugin {name!r} of {package} does not load: {error}") from error
+        return point.load()
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(f"plugin {point.name!r} does not load: {error}") from error
+    except (ImportError, AttributeError) as error:
+        package = point.dist.name if point.dist else point.value
+        raise MissingDependencyError(f"plugin {point.name!r} of {package} does not load: {error}") from error

@@ -1,6 +1,6 @@
 """Starts the processes of a run, watches them, and stops them: on time, and all of them.
 
-Order of a stop (Ctrl-C, a failed process, the end of the supervisor itself):
+Order of a stop (Ctrl-C, the end of the supervisor itself; a failed process begins at 2):
 
 1. INT to the owner of the clock, which ends its tick, takes a snapshot and tells all others to stop (live: INT to all);
 2. after ``STOP_S`` TERM to whatever is left: every wait ends, nodes still save their work;
@@ -36,6 +36,7 @@ class Supervisor:
         self._system, self._run_dir = system, run_dir
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._stopping_since: float | None = None
+        self._first_death: Failure | None = None
 
     def __enter__(self) -> Supervisor:
         return self
@@ -52,6 +53,7 @@ class Supervisor:
         self._system.write(self._run_dir)
         environment = {**os.environ, **{name: os.environ.get(name, "1") for name in _ONE_THREAD}}
         environment["SELFCUE_DOMAIN"] = self._system.domain
+        environment["PYTHONSAFEPATH"] = "1"  # the folder where a run is started must not shadow a package
         for process in self._system.spec.processes:
             error_file(self._run_dir, process).unlink(missing_ok=True)
             with (self._run_dir / "logs" / f"{process}.log").open("ab") as log:
@@ -67,8 +69,11 @@ class Supervisor:
     def alive(self) -> list[str]:
         """Return the processes that still run; begins a stop when one failed."""
         left = [process for process, child in self._children.items() if child.poll() is None]
-        if left and any(child.returncode not in (None, 0) for child in self._children.values()):
-            self.stop()
+        for process, child in self._children.items():
+            if self._first_death is None and self._stopping_since is None and child.returncode not in (None, 0):
+                self._first_death = Failure(1, self._death(process, child.returncode))
+        if left and self._first_death is not None and self._stopping_since is None:
+            self._stopping_since = time.monotonic() - STOP_S  # the others wait for the dead: go straight to TERM
         if left:
             self._push()
         return left
@@ -93,17 +98,12 @@ class Supervisor:
                 self._signal(process, signal.SIGTERM)
 
     def failure(self) -> Failure | None:
-        """Return what ended the run, where it was not a clean end: the first process that said why."""
-        said: list[Failure] = []
-        for process, child in self._children.items():
+        """Return what ended the run, where it was not a clean end: what a process said of itself comes first."""
+        for process in self._children:
             path = error_file(self._run_dir, process)
             if path.exists():
-                said.append(msgspec.json.decode(path.read_bytes(), type=Failure))
-            elif child.returncode not in (None, 0) and self._stopping_since is None:
-                said.append(Failure(1, self._death(process, child.returncode)))
-            elif child.returncode not in (None, 0, -signal.SIGTERM, -signal.SIGKILL, -signal.SIGINT):
-                said.append(Failure(1, self._death(process, child.returncode)))
-        return said[0] if said else None
+                return msgspec.json.decode(path.read_bytes(), type=Failure)
+        return self._first_death
 
     def raise_failure(self) -> None:
         """Raise a SelfcueError with the exit code of what ended the run, if anything did."""

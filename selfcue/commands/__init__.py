@@ -1,0 +1,1 @@
+"""The kernel's own commands; rooms bring theirs through entry points of group ``selfcue.commands``."""

@@ -1,0 +1,100 @@
+"""The package ``selfcue_msgs``: ROS 2 definitions of the messages for which the common packages have none.
+
+Dicts are parallel arrays (``skill_names[i]`` belongs to ``skill_values[i]``); an array of numbers is its shape and its
+values, row by row.
+"""
+
+from __future__ import annotations
+
+OWN_DEFINITIONS: dict[str, str] = {
+    "selfcue_msgs/msg/Contact": """\
+std_msgs/Header header
+string with_what
+geometry_msgs/Point position
+float64 force_n
+""",
+    "selfcue_msgs/msg/Truth": """\
+std_msgs/Header header
+float64 corridor_nearest_m
+float64 clearance_m
+string[] fault_active
+""",
+    "selfcue_msgs/msg/WorldMap": """\
+std_msgs/Header header
+string world
+string[] names
+uint32[] corners
+float64[] x
+float64[] y
+""",
+    "selfcue_msgs/msg/Trust": """\
+std_msgs/Header header
+string cue
+string level
+string reason
+string[] evidence_names
+float64[] evidence_values
+""",
+    "selfcue_msgs/msg/Estimate": """\
+std_msgs/Header header
+string cue
+string quantity
+string model_id
+float64 confidence
+uint32[] shape
+float32[] value
+float32[] lower
+float32[] upper
+bool[] valid
+""",
+    "selfcue_msgs/msg/LearnerStatus": """\
+std_msgs/Header header
+string pair
+string trust
+bool ready
+bool ready_fast
+bool frozen
+string model_id
+string[] skill_names
+float64[] skill_values
+string[] count_names
+int64[] count_values
+""",
+    "selfcue_msgs/msg/VelocityCommand": """\
+std_msgs/Header header
+geometry_msgs/Twist twist
+string mode
+string reason
+""",
+    "selfcue_msgs/msg/SafeCommand": """\
+std_msgs/Header header
+geometry_msgs/Twist twist
+string mode
+string limited_by
+""",
+    "selfcue_msgs/msg/AgentStatus": """\
+std_msgs/Header header
+string state
+string phase
+string reason
+string[] count_names
+int64[] count_values
+""",
+    "selfcue_msgs/msg/JournalEvent": """\
+std_msgs/Header header
+string kind
+# each value is JSON: text, whole number, number or truth value
+diagnostic_msgs/KeyValue[] detail
+""",
+    "selfcue_msgs/msg/NodeHealth": """\
+std_msgs/Header header
+string host
+string[] nodes
+string[] rate_topics
+float64[] rate_hz
+string[] drop_names
+int64[] drop_counts
+float64 cpu_share
+int64 rss_bytes
+""",
+}

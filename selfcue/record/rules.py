@@ -1,0 +1,57 @@
+"""What is done to a topic on its way into a log: JPEG, throttling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from selfcue.errors import BadInputError
+
+
+@dataclass(frozen=True)
+class TopicRule:
+    """Settings of one topic, or of all topics that a pattern matches.
+
+    Attributes:
+        jpeg: quality (1 to 100) at which rgb8 and mono8 images are written as JPEG under ``TOPIC/compressed``; None
+            writes them as they are. Images of other encodings are always written as they are.
+        max_hz: at most so many messages a second of log time; None: all. What is left out is counted in the log.
+    """
+
+    jpeg: int | None = None
+    max_hz: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.jpeg is not None and not 1 <= self.jpeg <= 100:
+            raise BadInputError(f"jpeg quality {self.jpeg} is outside 1 to 100")
+        if self.max_hz is not None and not 0 < self.max_hz <= 1e6:
+            raise BadInputError(f"max_hz {self.max_hz} is outside 0 to 1e6")
+
+
+def rule_for(topic: str, rules: Mapping[str, TopicRule]) -> TopicRule:
+    """Return the rule of ``topic``: its own, else that of the first pattern (``*``, ``?``) that matches."""
+    if topic in rules:
+        return rules[topic]
+    for pattern, rule in rules.items():
+        if fnmatchcase(topic, pattern):
+            return rule
+    return TopicRule()
+
+
+class Throttle:
+    """Lets at most one message through per period of log time.
+
+    Periods lie on a fixed grid from time 0, so the choice depends on the times alone, not on where recording began.
+    """
+
+    def __init__(self, max_hz: float) -> None:
+        self._period_ns = max(1, round(1e9 / max_hz))
+        self.slot: int | None = None
+
+    def admits(self, log_time_ns: int) -> bool:
+        slot = log_time_ns // self._period_ns
+        if slot == self.slot:
+            return False
+        self.slot = slot
+        return True
