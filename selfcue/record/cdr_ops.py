@@ -41,7 +41,8 @@ class Walk:
         values: dict[str, Any] = {}
         dicts = [values]
         for owner, name in self._parents:
-            dicts[owner][name] = nested = {}
+            nested: dict[str, Any] = {}
+            dicts[owner][name] = nested
             dicts.append(nested)
         for op in self._ops:
             pos = op.take(view, pos, dicts)

@@ -1,9 +1,9 @@
-"""Operations on what has no fixed size: strings, sequences, arrays of strings and of nested messages (see ``cdr_ops``)."""
+"""Operations on what has no fixed size: strings, sequences, arrays of strings and nested messages (see ``cdr``)."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -82,7 +82,7 @@ class _Many:
         self._owner, self._field = owner, field
         self._fixed = field.size if field.kind == "fixed" else None
 
-    def _put_count(self, out: list[Any], pos: int, items: Sequence[Any]) -> int:
+    def _put_count(self, out: list[Any], pos: int, items: Sized) -> int:
         if self._fixed is None:
             return _put_length(out, pos, len(items), self._field)
         if len(items) != self._fixed:

@@ -31,20 +31,24 @@ def stamp_of(time: Mapping[str, int]) -> int:
 
 
 def xyz(vector: Vector3) -> Values:
+    """Return a vector as ``geometry_msgs/Vector3`` or ``Point``."""
     x, y, z = vector
     return {"x": x, "y": y, "z": z}
 
 
 def vector_of(values: Mapping[str, float]) -> Vector3:
+    """Return a ``geometry_msgs/Vector3`` or ``Point`` as a vector."""
     return values["x"], values["y"], values["z"]
 
 
 def xyzw(quaternion: Quaternion) -> Values:
+    """Return a ``geometry_msgs/Quaternion``."""
     x, y, z, w = quaternion
     return {"x": x, "y": y, "z": z, "w": w}
 
 
 def quaternion_of(values: Mapping[str, float]) -> Quaternion:
+    """Return a ``geometry_msgs/Quaternion`` as x, y, z, w."""
     return values["x"], values["y"], values["z"], values["w"]
 
 
