@@ -16,6 +16,7 @@ from selfcue.errors import BadInputError, UsageError
 from selfcue.messages import IMAGE_ENCODINGS, Image
 from selfcue.optional import require
 from selfcue.sensors.calibration import StereoGeometry
+from selfcue.sensors.stereo.matcher_config import MatcherConfig
 
 FloatMap = npt.NDArray[np.float32]
 BoolMap = npt.NDArray[np.bool_]
@@ -23,63 +24,6 @@ GrayMap = npt.NDArray[np.uint8]
 
 _FIXED_POINT = 16  # SGBM's disparities are in 1/16 px
 _Z90 = 1.645  # standard deviations to each end of a normal 90 % interval
-
-
-@dataclass(frozen=True)
-class MatcherConfig:
-    """Settings of the matcher. Defaults were measured on Middlebury pairs and a KITTI drive.
-
-    Attributes:
-        num_disparities: search range [px], a multiple of 16; 0 chooses by image width: 32 up to 160 px (16 would be
-            blind nearer than 0.46 m on the small drone camera), else the multiple of 16 next above 0.15 widths.
-        block_size: side of the matched block [px], odd.
-        p1, p2: smoothness penalties per pixel of a block, for a step of one and of more disparities.
-        uniqueness_percent: by how much the best cost must beat the second best; else the pixel is invalid.
-        prefilter_cap: truncation of the horizontal derivative that is matched [grey levels].
-        left_right_px: largest difference between the left and the right disparity of one point.
-        speckle_share: islands smaller than this share of the image are invalid.
-        support_px: side of the window in which neighbours must agree for a pixel to be trusted, odd.
-        texture_std: local standard deviation [grey levels of 255] from which on texture costs no confidence.
-        textured_std: local standard deviation above which a pixel counts as textured in ``left_right_rate``.
-        min_confidence: pixels below it are invalid.
-        sigma_px: standard deviation of the disparity at full confidence.
-        sigma_slope: growth of that deviation as confidence falls: ``sigma_px * (1 + sigma_slope * (1 - c))``.
-    """
-
-    num_disparities: int = 0
-    block_size: int = 5
-    p1: int = 12
-    p2: int = 48
-    uniqueness_percent: int = 5
-    prefilter_cap: int = 31
-    left_right_px: float = 1.0
-    speckle_share: float = 0.0008
-    support_px: int = 9
-    texture_std: float = 1.0
-    textured_std: float = 4.0
-    min_confidence: float = 0.3
-    sigma_px: float = 0.35
-    sigma_slope: float = 6.0
-
-    def __post_init__(self) -> None:
-        if self.num_disparities < 0 or self.num_disparities % 16:
-            raise UsageError(f"matcher: num_disparities {self.num_disparities} must be a multiple of 16, or 0 to choose")
-        for name in ("block_size", "support_px"):
-            if getattr(self, name) < 1 or getattr(self, name) % 2 == 0:
-                raise UsageError(f"matcher: {name} {getattr(self, name)} must be odd and positive")
-        if not 0 < self.p1 < self.p2:
-            raise UsageError(f"matcher: p1 {self.p1} and p2 {self.p2} must be positive, p2 the larger")
-        if not 0 <= self.min_confidence < 1 or self.sigma_px <= 0 or self.left_right_px <= 0:
-            raise UsageError(
-                f"matcher: min_confidence {self.min_confidence} must lie in [0, 1), sigma_px {self.sigma_px} and "
-                f"left_right_px {self.left_right_px} above 0"
-            )
-
-    def disparities(self, width: int) -> int:
-        """Return the search range for images ``width`` px wide."""
-        if self.num_disparities:
-            return self.num_disparities
-        return 32 if width <= 160 else int(np.ceil(0.15 * width / 16)) * 16
 
 
 @dataclass(frozen=True)
@@ -92,8 +36,8 @@ class Match:
         left_right_rate: share of the textured pixels inside both views whose left and right disparities agree;
             NaN where fewer than 1 % of the pixels are textured.
         textured_share: share of pixels whose local deviation exceeds ``textured_std``.
-        near_share: share of the matched pixels in the upper third of the search range; surfaces that near are seen
-            by the two cameras so differently that the left-right check fails without any fault.
+        near_share: share of the image that passed the left-right check in the upper third of the search range;
+            surfaces only a little nearer fail that check without any fault.
     """
 
     disparity: FloatMap
@@ -177,13 +121,12 @@ class StereoMatcher:
         textured = deviation > config.textured_std
         checkable = textured & (self._x >= self.num_disparities)
         few = checkable.mean() < 0.01
-        matched = found[found > 0]
         return Match(
             disparity=np.where(valid, found, np.float32(np.nan)),
             confidence=np.where(valid, confidence, np.float32(0.0)),
             left_right_rate=float("nan") if few else float(passed[checkable].mean()),
             textured_share=float(textured.mean()),
-            near_share=float((matched > self.num_disparities * 2 / 3).mean()) if matched.size else 0.0,
+            near_share=float((passed & (found > self.num_disparities * 2 / 3)).mean()),
         )
 
     def inverse_depth(self, match: Match, geometry: StereoGeometry) -> InverseDepth:

@@ -1,0 +1,108 @@
+"""Fault detectors of one camera: does it deliver, does the picture change, is it exposed?
+
+Each can be saved and knows time by stamps alone. ``needs_s`` is the evidence that a detector needs before it may speak.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from selfcue.sensors.stereo.stretch import Stretch
+from selfcue.sensors.stereo.watch_config import WatchConfig
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class FrameWatch:
+    """Dead or frozen: does one camera still deliver, and does what it delivers change?"""
+
+    needs_s: ClassVar[float] = 0.25
+
+    def __init__(self, config: WatchConfig) -> None:
+        self._config = config
+        self._last_ns: int | None = None
+        self._digest = ""
+        self.repeats = 0
+
+    def update(self, stamp_ns: int, image: Pixels) -> None:
+        digest = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=8).hexdigest()
+        self.repeats = self.repeats + 1 if digest == self._digest else 1
+        self._digest, self._last_ns = digest, stamp_ns
+
+    @property
+    def last_ns(self) -> int | None:
+        return self._last_ns
+
+    @property
+    def frozen(self) -> bool:
+        return self.repeats >= self._config.frozen_frames
+
+    def meta(self) -> dict[str, Any]:
+        return {"last_ns": self._last_ns, "digest": self._digest, "repeats": self.repeats}
+
+    def load_meta(self, meta: dict[str, Any]) -> None:
+        self._last_ns, self._digest, self.repeats = meta["last_ns"], meta["digest"], meta["repeats"]
+
+
+class ExposureWatch:
+    """Saturated, dull or black image of one camera.
+
+    A bright sky saturates a third of a good street image, so saturation alone is no fault: it counts where the image
+    has lost its detail too, where most of it is saturated, or where the other camera sees no such thing.
+    """
+
+    needs_s: ClassVar[float] = 0.3
+
+    def __init__(self, config: WatchConfig) -> None:
+        self._config = config
+        self.saturated_share = 0.0
+        self.detail_share = 0.0
+        self.std = 0.0
+        self.mean = 0.0
+        self._bad = Stretch()
+        self._black = Stretch()
+
+    def update(self, stamp_ns: int, gray: Pixels, other_gray: Pixels) -> None:
+        """Take in this camera's and the other's (H, W) uint8 image; every second pixel of each is looked at."""
+        config = self._config
+        sampled = gray[::2, ::2]
+        self.saturated_share = _saturated_share(sampled)
+        self.detail_share = float((np.abs(np.diff(sampled.astype(np.int16), axis=1)) > config.detail_step).mean())
+        self.mean, self.std = float(sampled.mean()), float(sampled.std())
+        dull = self.std < config.dull_std
+        saturated = self.saturated_share > config.saturated_share and (
+            self.detail_share < config.detail_share
+            or self.saturated_share > config.saturated_always
+            or self.saturated_share > _saturated_share(other_gray[::2, ::2]) + config.saturated_share
+        )
+        self._bad.update(stamp_ns, dull or saturated)
+        self._black.update(stamp_ns, dull and self.mean < config.black_mean)
+
+    @property
+    def suspect(self) -> bool:
+        return self._bad.lasts(self._config.suspect_after_s)
+
+    @property
+    def black(self) -> bool:
+        """The image has been black for long enough to give the camera up."""
+        return self._black.lasts(self._config.suspect_after_s + self._config.lost_after_s)
+
+    def meta(self) -> dict[str, Any]:
+        return {
+            "values": [self.saturated_share, self.detail_share, self.std, self.mean],
+            "bad": self._bad.meta(),
+            "black": self._black.meta(),
+        }
+
+    def load_meta(self, meta: dict[str, Any]) -> None:
+        self.saturated_share, self.detail_share, self.std, self.mean = meta["values"]
+        self._bad.load_meta(meta["bad"])
+        self._black.load_meta(meta["black"])
+
+
+def _saturated_share(sampled: Pixels) -> float:
+    return float((sampled >= 250).mean())
