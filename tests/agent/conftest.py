@@ -1,0 +1,115 @@
+"""A toy world for the agent's tests: a walled room with round pillars, seen by perfect eyes with a limited view."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from selfcue.agent.motion import Pose, wrap
+from selfcue.corridor import CorridorConfig, obstacle_score
+
+FOCAL_PX = 115.5
+FULL_SIZE = (128, 96)
+INTRINSICS = (FOCAL_PX, FOCAL_PX, 63.5, 47.5)
+TICK_NS = 25_000_000
+
+
+@dataclass
+class ToyRoom:
+    """A 5 x 5 m room with 4 pillars and a round body in it, stepped at 40 Hz with first-order speed control.
+
+    ``pillars`` are (x, y, radius); ``pose`` and ``speed`` are the body's; a collision stops the body.
+    """
+
+    seed: int = 0
+    side_m: float = 5.0
+    radius_m: float = 0.2
+    speed_tau_s: float = 0.25
+    pillar_count: int = 4
+    columns: int = 64
+    pillars: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        generator = np.random.default_rng(self.seed)
+        pillars: list[tuple[float, float, float]] = []
+        while len(pillars) < self.pillar_count:
+            radius = float(generator.uniform(0.12, 0.3))
+            x, y = generator.uniform(1.0 + radius, self.side_m - 1.0 - radius, 2)
+            if math.hypot(x - 0.8, y - 0.8) > 1 and all(
+                math.hypot(x - a, y - b) > r + radius + 1.0 for a, b, r in pillars
+            ):
+                pillars.append((float(x), float(y), radius))
+        self.pillars = np.array(pillars).reshape(-1, 3)
+        self.pose = Pose(0.8, 0.8, 0.7)
+        self.forward = self.yaw_rate = self.travelled_m = 0.0
+        self.touching = False
+        self.collisions = 0
+        self.cells: set[tuple[int, int]] = set()
+        u = (np.arange(self.columns) + 0.5) * (FULL_SIZE[0] / self.columns) - 0.5
+        self.rays = (u - INTRINSICS[2]) / FOCAL_PX
+
+    def step(self, forward_m_s: float, yaw_rate_rad_s: float) -> bool:
+        """Move one tick; return whether a collision began."""
+        gain = TICK_NS / 1e9 / self.speed_tau_s
+        self.forward += (forward_m_s - self.forward) * gain
+        self.yaw_rate += (yaw_rate_rad_s - self.yaw_rate) * 2 * gain
+        step_s = TICK_NS / 1e9
+        yaw = wrap(self.pose.yaw + self.yaw_rate * step_s)
+        x = self.pose.x + self.forward * step_s * math.cos(yaw)
+        y = self.pose.y + self.forward * step_s * math.sin(yaw)
+        began = False
+        if self.clearance_m(x, y) < self.radius_m and self.clearance_m(x, y) < self.clearance_m(
+            self.pose.x, self.pose.y
+        ):
+            began = not self.touching
+            self.touching, self.forward = True, 0.0
+            x, y = self.pose.x, self.pose.y
+        elif self.clearance_m(x, y) > self.radius_m + 0.02:
+            self.touching = False
+        self.travelled_m += math.hypot(x - self.pose.x, y - self.pose.y)
+        self.pose = Pose(x, y, yaw)
+        self.cells.add((int(x / 0.25), int(y / 0.25)))
+        self.collisions += began
+        return began
+
+    def clearance_m(self, x: float, y: float) -> float:
+        walls = min(x, y, self.side_m - x, self.side_m - y)
+        if not len(self.pillars):
+            return walls
+        return min(walls, float(np.min(np.hypot(self.pillars[:, 0] - x, self.pillars[:, 1] - y) - self.pillars[:, 2])))
+
+    def inverse_depth(self) -> np.ndarray:
+        """Return what each column sees: (columns,) float32 inverse depth along the optical axis [1/m]."""
+        x, y, yaw = self.pose.x, self.pose.y, self.pose.yaw
+        # Direction of each column per metre of optical depth: forward plus ray to the right.
+        dx = math.cos(yaw) + self.rays * math.sin(yaw)
+        dy = math.sin(yaw) - self.rays * math.cos(yaw)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            to_x = np.where(dx > 0, (self.side_m - x) / dx, -x / dx)
+            to_y = np.where(dy > 0, (self.side_m - y) / dy, -y / dy)
+        depth = np.fmin(to_x, to_y)
+        for px, py, radius in self.pillars:
+            a, b = dx**2 + dy**2, dx * (px - x) + dy * (py - y)
+            rest = b**2 - a * ((px - x) ** 2 + (py - y) ** 2 - radius**2)
+            hit = (b - np.sqrt(np.maximum(rest, 0))) / a
+            depth = np.where((rest > 0) & (hit > 0), np.minimum(depth, hit), depth)
+        return (1.0 / np.maximum(depth, 0.05)).astype(np.float32)
+
+    def picture(self) -> np.ndarray:
+        """Return ``inverse_depth`` as the picture (48, columns) of walls and pillars without end."""
+        return np.tile(self.inverse_depth(), (48, 1))
+
+    def score(self, config: CorridorConfig | None = None) -> float:
+        picture = self.inverse_depth()[None, :]
+        one_row = (INTRINSICS[0], INTRINSICS[1], INTRINSICS[2], 0.0)
+        return obstacle_score(picture, np.ones(picture.shape, bool), one_row, (FULL_SIZE[0], 1), config)
+
+
+@pytest.fixture
+def toy_room() -> Callable[..., ToyRoom]:
+    """Make a toy room: ``toy_room(seed=3)``."""
+    return ToyRoom
