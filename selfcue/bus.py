@@ -66,6 +66,7 @@ class Bus:
         self._latched: dict[str, list[codec.Buffer]] = {}
         self.sent: dict[str, int] = {}
         self.seen: dict[tuple[str, str], int] = {}
+        self._backlog: list[Received] = []
         self._closed = False
 
     # -- wiring ----------------------------------------------------------------------------------------------------
@@ -104,7 +105,7 @@ class Bus:
                 self._subscribe_socket.setsockopt(zmq.UNSUBSCRIBE, hello)
                 self._subscribe_socket.setsockopt(zmq.SUBSCRIBE, hello)
                 asked = now
-            self.poll(0.02)
+            self._backlog = self.poll(0.02)  # the next poll hands these out
             if stop is not None and stop.is_set():  # type: ignore[attr-defined]
                 return
             if now > deadline:
@@ -133,10 +134,10 @@ class Bus:
 
     def poll(self, timeout_s: float) -> list[Received]:
         """Wait up to ``timeout_s`` for anything, answer new subscribers, and return the messages that came."""
-        events = dict(self._poller.poll(timeout_s * 1000))
+        received, self._backlog = self._backlog, []
+        events = dict(self._poller.poll(0 if received else timeout_s * 1000))
         if self._publish_socket in events:
             self._answer_subscribers()
-        received: list[Received] = []
         if self._subscribe_socket in events:
             while True:
                 try:
@@ -152,8 +153,8 @@ class Bus:
         """Wait up to ``timeout_s`` for ``other`` or the bus; return whether the bus has something to poll."""
         if other not in self._poller:
             self._poller.register(other, zmq.POLLIN)
-        events = dict(self._poller.poll(timeout_s * 1000))
-        return self._subscribe_socket in events or self._publish_socket in events
+        events = dict(self._poller.poll(0 if self._backlog else timeout_s * 1000))
+        return bool(self._backlog) or self._subscribe_socket in events or self._publish_socket in events
 
     def _take(self, frames: list[memoryview]) -> Received | None:
         topic_bytes = bytes(frames[0][:512])

@@ -67,7 +67,7 @@ def hz(
     """Measure how often messages come: on the wall's clock and on the system's own."""
     walls: deque[float] = deque(maxlen=window)
     stamps: deque[int] = deque(maxlen=window)
-    said = 0.0
+    said = time.monotonic()
     for number, one in enumerate(_listen(topic, timeout_s), start=1):
         walls.append(time.monotonic())
         stamps.append(one.message.stamp_ns)
