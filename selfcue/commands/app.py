@@ -10,7 +10,7 @@ import typer.core
 from typer.main import get_command
 
 from selfcue import __version__, plugins
-from selfcue.commands import doctor, report, run, topic
+from selfcue.commands import doctor, replay, report, run, topic
 from selfcue.errors import SelfcueError
 
 
@@ -46,6 +46,7 @@ def build() -> Any:
     )
     app.callback(invoke_without_command=True)(_root)
     app.command("run", cls=run.RunCommand, context_settings=run.CONTEXT)(run.run)
+    app.command("replay")(replay.replay)
     app.command("report")(report.report)
     app.command("doctor")(doctor.doctor)
     app.add_typer(topic.app, name="topic")

@@ -1,0 +1,39 @@
+"""``selfcue bench``: measure what the project claims."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import typer
+
+from selfcue.errors import UsageError
+
+NAMES = {"first-flight": "selfcue.benchmarks.first_flight"}
+
+app = typer.Typer()
+
+
+@app.command("bench")
+def bench(
+    name: str = typer.Argument("", help="Which benchmark; --list shows them."),
+    list_all: bool = typer.Option(False, "--list", help="List the benchmarks."),  # noqa: FBT001
+    quick: bool = typer.Option(False, "--quick", help="A smaller run of the same code (claims are not judged by it)."),  # noqa: FBT001
+    work: Path = typer.Option(Path("runs/bench"), help="Folder for the runs; what is done there is not done again."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object: rows and claims."),  # noqa: FBT001
+) -> int:
+    """Run a benchmark: a table of what was measured and every claim, met or missed (exit code 1: one is missed)."""
+    if list_all:
+        for known, module in NAMES.items():
+            typer.echo(f"{known:<16} {(importlib.import_module(module).__doc__ or '').partition(chr(10))[0]}")
+        return 0
+    if name not in NAMES:
+        raise UsageError(f"no benchmark {name!r}; there is: {', '.join(NAMES)}")
+    result = importlib.import_module(NAMES[name]).measure(work / (name + ("-quick" if quick else "")), quick=quick)
+    result.write(work / f"{name}{'-quick' if quick else ''}.json")
+    if as_json:
+        typer.echo(json.dumps(result.as_dict()))
+    else:
+        result.print()
+    return 0 if result.holds or quick else 1
