@@ -1,0 +1,1 @@
+"""What a simulated body senses, as the messages that real sensors send."""

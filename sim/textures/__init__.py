@@ -1,0 +1,1 @@
+"""Procedural surfaces with a real metric scale, from numpy generators."""

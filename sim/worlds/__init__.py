@@ -1,0 +1,1 @@
+"""Worlds as plain data, each laid out anew from a seed."""
