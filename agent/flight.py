@@ -147,7 +147,8 @@ class FlightMachine:
             return not self._teacher_round and (config.policy == "schedule" or self._ready(now))
         if config.policy == "schedule":
             return now.now_ns - (self._start_ns or 0) >= config.mono_from_s * _NS
-        return self._ready(now) and not self._overrides_within(now, config.override_free_s)
+        doubt = now.out_of_distribution or self._overrides_within(now, config.override_free_s) > 0
+        return self._ready(now) and not doubt
 
     def _why_student(self) -> str:
         if self.config.strategy == "dagger":

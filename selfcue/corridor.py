@@ -37,7 +37,8 @@ class CorridorConfig:
         half_width_m: half the corridor's width: the body's radius and a margin.
         half_height_m: half the corridor's height.
         order_share: the score is the k-th largest inverse depth in the corridor, k being this share of the picture's
-            pixels. At 0.01 a pole of 4 cm at 1.4 m counts (58 degrees across), and single noisy pixels do not.
+            pixels. At 0.01 a pole of 4 cm at 1.4 m counts (58 degrees across), and single noisy pixels do not;
+            beyond 6 m the corridor is smaller than that share: what is so far away counts as free.
         window_m: the window in which validity is asked for is the corridor's cross-section at this depth.
         min_valid_share: below this share of valid pixels in the window the view counts as blocked: a cue that sees
             nothing straight ahead must not be flown into.
