@@ -108,6 +108,11 @@ class LogReader:
         return not self.loss
 
     @property
+    def cut_short(self) -> bool:
+        """Whether the writer was killed: it neither finished the file nor said why."""
+        return not self.finished and END not in self.metadata
+
+    @property
     def loss(self) -> str:
         """What is missing, in one line; empty where nothing is."""
         parts = []

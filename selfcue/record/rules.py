@@ -45,9 +45,10 @@ class Throttle:
     Periods lie on a fixed grid from time 0, so the choice depends on the times alone, not on where recording began.
     """
 
-    def __init__(self, max_hz: float) -> None:
+    def __init__(self, max_hz: float, slot: int = -1) -> None:
         self._period_ns = max(1, round(1e9 / max_hz))
-        self.slot: int | None = None
+        self.slot = slot
+        """The period that had its message; -1: none yet."""
 
     def admits(self, log_time_ns: int) -> bool:
         slot = log_time_ns // self._period_ns

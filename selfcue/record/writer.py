@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import platform
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,9 +46,8 @@ Compression = Literal["lz4", "zstd", "none"]
 class _Channel:
     number: int
     codec: CdrCodec
-    rule: TopicRule
     throttle: Throttle | None
-    as_jpeg: bool
+    jpeg: int | None
 
 
 class LogWriter:
@@ -59,6 +58,7 @@ class LogWriter:
 
     Attributes:
         counts, throttled, lost: messages by topic: in the file, left out as the rules say, and lost.
+        why_lost: what lost the first of them; empty where nothing was lost.
 
     Args:
         path: file to make; it must not exist.
@@ -67,6 +67,7 @@ class LogWriter:
         rules: what to do with topics, by topic or pattern (see ``TopicRule``); the first match counts.
         metadata: further entries of the log's first metadata record.
         attachments: files to put in, text by name (the launch file, say).
+        throttles: where the throttles of an earlier log stood (see the property), for a log that goes on with it.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class LogWriter:
         rules: Mapping[str, TopicRule] | None = None,
         metadata: Mapping[str, str] | None = None,
         attachments: Mapping[str, str] | None = None,
+        throttles: Iterable[tuple[str, str, int]] = (),
     ) -> None:
         if compression not in _COMPRESSION:
             raise BadInputError(f"compression {compression!r} is not known; use one of {', '.join(_COMPRESSION)}")
@@ -93,7 +95,12 @@ class LogWriter:
         self._channels: dict[tuple[str, str, str], _Channel] = {}
         self._flushed_ns: int | None = None
         self._waiting: Counter[str] = Counter()
-        self._why_lost = ""
+        self._throttles: dict[tuple[str, str], Throttle] = {}
+        for topic, source, slot in throttles:
+            rule = rule_for(topic, self._rules)
+            if rule.max_hz is not None:
+                self._throttles[topic, source] = Throttle(rule.max_hz, slot)
+        self.why_lost = ""
         self._sink = Sink(self.path)
         self._open = True
         self._mcap: Any = Writer(cast(Any, self._sink), chunk_bytes, compression=_COMPRESSION[compression])
@@ -134,8 +141,8 @@ class LogWriter:
         if channel.throttle is not None and not channel.throttle.admits(log_time_ns):
             self.throttled[topic] += 1
             return False
-        if channel.as_jpeg:
-            values = jpeg.encode(cast(Image, message), channel.rule.jpeg or 0) | {"header": header(message)}
+        if channel.jpeg is not None:
+            values = jpeg.encode(cast(Image, message), channel.jpeg) | {"header": header(message)}
         else:
             _, values = to_ros(message)
         data = channel.codec.encode(values)
@@ -151,10 +158,20 @@ class LogWriter:
         self.tick(log_time_ns)
         return True
 
+    @property
+    def open(self) -> bool:
+        """Whether the log takes messages."""
+        return self._open
+
+    @property
+    def throttles(self) -> list[tuple[str, str, int]]:
+        """Where each throttle stands: topic, source, period."""
+        return [(topic, source, one.slot) for (topic, source), one in sorted(self._throttles.items())]
+
     def note_lost(self, topic: str, why: str) -> None:
         """Count a message that did not reach the log; the log will say that it is incomplete."""
         self.lost[topic] += 1
-        self._why_lost = self._why_lost or why
+        self.why_lost = self.why_lost or why
 
     def tick(self, now_ns: int) -> None:
         """Write out what waits, where a second has passed since the last time."""
@@ -202,8 +219,10 @@ class LogWriter:
             self._schemas[schema] = self._mcap.register_schema(schema, "ros2msg", schema_text(schema).encode())
         about = {"offered_qos_profiles": "", TOPIC: topic, TYPE: kind, SOURCE: message.source}
         number = self._mcap.register_channel(on_disk(topic, jpeg=as_jpeg), "cdr", self._schemas[schema], about)
-        throttle = None if rule.max_hz is None else Throttle(rule.max_hz)
-        self._channels[key] = _Channel(number, codec(schema), rule, throttle, as_jpeg)
+        throttle = None
+        if rule.max_hz is not None:
+            throttle = self._throttles.setdefault((topic, message.source), Throttle(rule.max_hz))
+        self._channels[key] = _Channel(number, codec(schema), throttle, rule.jpeg if as_jpeg else None)
         return self._channels[key]
 
     @contextmanager
@@ -227,7 +246,7 @@ class LogWriter:
         else:
             self._settle()  # the chunk got out, its index did not
         self._open = False
-        self._why_lost = str(error)
+        self.why_lost = str(error)
         record = RecordBuilder()
         Metadata(END, self._end()).write(record)
         with suppress(LossError):
@@ -237,4 +256,4 @@ class LogWriter:
     def _end(self) -> dict[str, str]:
         counters = {"counts": self.counts, "throttled": self.throttled, "lost": self.lost}
         end = {name: json.dumps(dict(sorted(counter.items()))) for name, counter in counters.items()}
-        return end | {"complete": "false" if self._why_lost else "true", "why_lost": self._why_lost}
+        return end | {"complete": "false" if self.why_lost else "true", "why_lost": self.why_lost}

@@ -1,0 +1,67 @@
+"""The command ``selfcue log``: what is in a log."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from selfcue.errors import LossError
+
+app = typer.Typer(help="Look into recorded logs.", no_args_is_help=True)
+
+
+@app.callback()
+def _log() -> None:
+    """Look into recorded logs."""
+
+
+@app.command()
+def info(
+    path: Annotated[Path, typer.Argument(help="An MCAP file, or the folder of a run.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Say what is in a log: topics, types, counts, rates, duration, size, and whether anything is missing.
+
+    Exit code 5 where something is.
+    """
+    from selfcue.record.summary import summarise
+
+    summary = summarise(path)
+    if as_json:
+        typer.echo(json.dumps(summary, indent=2))
+    else:
+        _show(summary)
+    if not summary["complete"]:
+        raise LossError(f"{path} is incomplete: {summary['loss']}")
+
+
+def _show(summary: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(summary["path"], markup=False, highlight=False, style="bold")
+    size = f"{summary['bytes'] / 1e6:.1f} MB, {summary['messages']} messages in {summary['duration_s']:.3f} s"
+    console.print(f"{size}, from {summary['start_s']:.3f} s to {summary['end_s']:.3f} s", highlight=False)
+    table = Table(box=None, pad_edge=False)
+    for heading, justify in (
+        ("topic", "left"),
+        ("type", "left"),
+        ("messages", "right"),
+        ("Hz", "right"),
+        ("from", "left"),
+    ):
+        table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for topic in summary["topics"]:
+        kind = topic["type"] or f"({topic['schema']})"
+        rate = "" if topic["rate_hz"] is None else f"{topic['rate_hz']:.1f}"
+        table.add_row(topic["topic"], kind, str(topic["messages"]), rate, ", ".join(topic["sources"]))
+    console.print(table)
+    for name, counts in (("left out as asked for", summary["throttled"]), ("lost", summary["lost"])):
+        if counts:
+            listed = ", ".join(f"{topic} {count}" for topic, count in counts.items())
+            console.print(f"{name}: {listed}", markup=False, highlight=False)
+    console.print("complete" if summary["complete"] else "INCOMPLETE", style="green" if summary["complete"] else "red")
