@@ -25,7 +25,7 @@ def messages_from_state(state: State) -> list[Message]:
     """Return what ``messages_to_state`` stored. Raises BadInputError where it does not fit together."""
     messages = []
     for i in range(state.meta["messages"]):
-        frames = []
+        frames: list[bytes] = []
         while (key := f"{i}/{len(frames)}") in state.arrays:
             frames.append(state.arrays[key].tobytes())
         if not frames:

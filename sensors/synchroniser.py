@@ -6,15 +6,14 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal, TypeAlias
+from typing import Generic, Literal, TypeVar, cast
 
 from selfcue.errors import BadInputError, UsageError
 from selfcue.messages import Message
 from selfcue.sensors.message_state import messages_from_state, messages_to_state
 from selfcue.state import State
 
-Group: TypeAlias = Mapping[str, Message]
-"""One message per input, measured together."""
+M = TypeVar("M", bound=Message)
 
 _PERIODS_KEPT = 15
 
@@ -41,17 +40,17 @@ class SyncConfig:
 
     def __post_init__(self) -> None:
         if len(self.inputs) < 2 or len(set(self.inputs)) != len(self.inputs):
-            raise UsageError(f"a synchroniser needs two or more different inputs, got {self.inputs}")
+            raise ValueError(f"a synchroniser needs two or more different inputs, got {self.inputs}")
         if self.pairing not in ("trigger", "stamp"):
-            raise UsageError(f"pairing {self.pairing!r} is not known; use trigger or stamp")
+            raise ValueError(f"pairing {self.pairing!r} is not known; use trigger or stamp")
         if self.max_gap_ms < 0 or self.period_ms <= 0 or self.keep < 2:
-            raise UsageError(
-                f"synchroniser: max_gap_ms {self.max_gap_ms}, period_ms {self.period_ms} and keep {self.keep} must be "
+            raise ValueError(
+                f"max_gap_ms {self.max_gap_ms}, period_ms {self.period_ms} and keep {self.keep} must be "
                 "at least 0, above 0 and at least 2"
             )
 
 
-class Synchroniser:
+class Synchroniser(Generic[M]):
     """Collect messages per input and hand out groups in the leader's order.
 
     A partner is the waiting message nearest in time to the leader's. It is taken as soon as no later message can be
@@ -61,7 +60,7 @@ class Synchroniser:
 
     def __init__(self, config: SyncConfig) -> None:
         self.config = config
-        self._queues: dict[str, deque[Message]] = {name: deque() for name in config.inputs}
+        self._queues: dict[str, deque[M]] = {name: deque() for name in config.inputs}
         self._last_ns: dict[str, int] = {}
         self._periods_ns: dict[str, deque[int]] = {name: deque(maxlen=_PERIODS_KEPT) for name in config.inputs}
         self._counts = {"paired": 0, "out_of_order": 0}
@@ -71,7 +70,7 @@ class Synchroniser:
         self._worst_gap_ns = 0
         self._best_miss_ns: int | None = None
 
-    def add(self, name: str, message: Message) -> list[Group]:
+    def add(self, name: str, message: M) -> list[Mapping[str, M]]:
         """Take ``message`` of input ``name`` and return the groups that it completed, oldest first."""
         if name not in self._queues:
             raise UsageError(f"synchroniser: no input {name!r}; there are {', '.join(self.config.inputs)}")
@@ -132,7 +131,7 @@ class Synchroniser:
                 "resume with the settings that the run began with"
             )
         for i, name in enumerate(self.config.inputs):
-            self._queues[name] = deque(messages_from_state(state.part(f"queue{i}")))
+            self._queues[name] = deque(cast("list[M]", messages_from_state(state.part(f"queue{i}"))))
             self._periods_ns[name] = deque(state.meta["periods_ns"][name], maxlen=_PERIODS_KEPT)
         self._last_ns = dict(state.meta["last_ns"])
         self._counts = dict(state.meta["counts"])
@@ -148,8 +147,8 @@ class Synchroniser:
         periods = self._periods_ns[name]
         return int(median(periods)) if periods else round(self.config.period_ms * 1e6)
 
-    def _complete(self) -> list[Group]:
-        groups: list[Group] = []
+    def _complete(self) -> list[Mapping[str, M]]:
+        groups: list[Mapping[str, M]] = []
         leader, partners = self.config.inputs[0], self.config.inputs[1:]
         while self._queues[leader]:
             lead = self._queues[leader][0]
@@ -190,8 +189,8 @@ class Synchroniser:
         queue = self._queues[name]
         return bool(queue) and queue[-1].stamp_ns > lead_ns + self._limit_ns()
 
-    def _take(self, lead: Message, found: dict[str, int]) -> Group:
-        group: dict[str, Message] = {self.config.inputs[0]: self._queues[self.config.inputs[0]].popleft()}
+    def _take(self, lead: M, found: dict[str, int]) -> Mapping[str, M]:
+        group: dict[str, M] = {self.config.inputs[0]: self._queues[self.config.inputs[0]].popleft()}
         for name, index in found.items():
             for _ in range(index):
                 self._drop_oldest(name)

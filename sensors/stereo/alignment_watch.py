@@ -33,8 +33,13 @@ class AlignmentWatch:
         self._checked_ns: int | None = None
         self._off = Stretch()
 
-    def update(self, stamp_ns: int, pair: tuple[Pixels, Pixels], match: Match, matcher: StereoMatcher, low: bool) -> None:
-        """Take in grey images and their match; measures at most once per ``align_every_s``."""
+    def update(
+        self, stamp_ns: int, pair: tuple[Pixels, Pixels], match: Match, matcher: StereoMatcher, *, low: bool
+    ) -> None:
+        """Take in grey images and their match; measures at most once per ``align_every_s``.
+
+        ``low``: the left-right rate is below its limit.
+        """
         every_ns = self._config.align_every_s * 1e9
         if self._checked_ns is not None and stamp_ns - self._checked_ns < every_ns:
             return
@@ -42,7 +47,7 @@ class AlignmentWatch:
         offset = self._measure(*pair, match)
         if offset is not None:
             self.offset_px = offset
-            self._off.update(stamp_ns, abs(offset) > self._config.offset_px)
+            self._off.update(stamp_ns, holds=abs(offset) > self._config.offset_px)
         if low:
             other_way = matcher.match(pair[1], pair[0]).left_right_rate
             rate = match.left_right_rate
@@ -57,7 +62,7 @@ class AlignmentWatch:
 
     def _measure(self, left: Pixels, right: Pixels, match: Match) -> float | None:
         """Return the median of y_right - y_left [px] over tracked corners; None where there are too few."""
-        cv2 = require("cv2", extra="sim")
+        cv2 = require("cv2", extra="vision")
         corners = cv2.goodFeaturesToTrack(left, 60, 0.02, 5, mask=match.valid.astype(np.uint8))
         if corners is None or len(corners) < self._LEAST_POINTS:
             return None

@@ -79,8 +79,8 @@ class ExposureWatch:
             or self.saturated_share > config.saturated_always
             or self.saturated_share > _saturated_share(other_gray[::2, ::2]) + config.saturated_share
         )
-        self._bad.update(stamp_ns, dull or saturated)
-        self._black.update(stamp_ns, dull and self.mean < config.black_mean)
+        self._bad.update(stamp_ns, holds=dull or saturated)
+        self._black.update(stamp_ns, holds=dull and self.mean < config.black_mean)
 
     @property
     def suspect(self) -> bool:

@@ -13,7 +13,7 @@ from selfcue.sensors.stereo.watch_config import WatchConfig
 
 
 class LeftRightWatch:
-    """Left and right disparities stop to agree: one lens is covered, dirty or moved, or the images do not belong together.
+    """Left and right disparities stop to agree: a lens is covered or moved, or the images do not belong together.
 
     The rate is a share of textured pixels only, so plain walls do not lower it. Surfaces nearer than about 1.5 x the
     nearest measurable depth do lower it without any fault: while one fills the view the rate is not taken in.
@@ -38,12 +38,12 @@ class LeftRightWatch:
         elif rate >= self.limit:  # False for NaN
             self._near_ns = None  # away from the near surface, and all is well
         if self._near_ns is not None and stamp_ns - self._near_ns < self._config.near_grace_s * 1e9:
-            self._low.update(stamp_ns, False)
+            self._low.update(stamp_ns, holds=False)
         elif math.isnan(rate):
-            self._low.update(stamp_ns, self.low)  # no texture, no news
+            self._low.update(stamp_ns, holds=self.low)  # no texture, no news
         else:
             self._average(stamp_ns, rate)
-            self._low.update(stamp_ns, self.mean is not None and self.mean < self.limit)
+            self._low.update(stamp_ns, holds=self.mean is not None and self.mean < self.limit)
             if healthy and not self.low:
                 self._remember(stamp_ns)
         self._last_ns = stamp_ns
@@ -70,7 +70,7 @@ class LeftRightWatch:
     def limit(self) -> float:
         """The mean rate below which the pair is suspect."""
         usual = self.usual
-        return self._config.rate_min if usual is None else max(self._config.rate_min, self._config.rate_fraction * usual)
+        return max(self._config.rate_min, self._config.rate_fraction * (usual or 0.0))
 
     @property
     def low(self) -> bool:

@@ -78,7 +78,7 @@ class StereoMatcher:
                 f"matcher: a search range of {self.num_disparities} px does not fit an image {width} px wide; "
                 "set num_disparities lower"
             )
-        self._cv2: Any = require("cv2", extra="sim")
+        self._cv2: Any = require("cv2", extra="vision")
         self._cv2.setNumThreads(1)
         block = self.config.block_size
         self._sgbm = self._cv2.StereoSGBM_create(
@@ -161,7 +161,8 @@ class StereoMatcher:
         pad = self.num_disparities
         padded = [self._cv2.copyMakeBorder(i, 0, 0, pad, 0, self._cv2.BORDER_REPLICATE) for i in (first, second)]
         raw = self._sgbm.compute(*padded)[:, pad:]
-        return raw.astype(np.float32) / np.float32(_FIXED_POINT)
+        disparity: FloatMap = raw.astype(np.float32) / np.float32(_FIXED_POINT)
+        return disparity
 
     def _deviation(self, gray: GrayMap) -> FloatMap:
         """Return the standard deviation [grey levels] inside 5 x 5 px."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from selfcue.errors import UsageError
-
 
 @dataclass(frozen=True)
 class MatcherConfig:
@@ -46,15 +44,15 @@ class MatcherConfig:
 
     def __post_init__(self) -> None:
         if self.num_disparities < 0 or self.num_disparities % 16:
-            raise UsageError(f"matcher: num_disparities {self.num_disparities} must be a multiple of 16, or 0 to choose")
+            raise ValueError(f"num_disparities {self.num_disparities} must be a multiple of 16, or 0 to choose")
         for name in ("block_size", "support_px"):
             if getattr(self, name) < 1 or getattr(self, name) % 2 == 0:
-                raise UsageError(f"matcher: {name} {getattr(self, name)} must be odd and positive")
+                raise ValueError(f"{name} {getattr(self, name)} must be odd and positive")
         if not 0 < self.p1 < self.p2:
-            raise UsageError(f"matcher: p1 {self.p1} and p2 {self.p2} must be positive, p2 the larger")
+            raise ValueError(f"p1 {self.p1} and p2 {self.p2} must be positive, p2 the larger")
         if not 0 <= self.min_confidence < 1 or self.sigma_px <= 0 or self.left_right_px <= 0:
-            raise UsageError(
-                f"matcher: min_confidence {self.min_confidence} must lie in [0, 1), sigma_px {self.sigma_px} and "
+            raise ValueError(
+                f"min_confidence {self.min_confidence} must lie in [0, 1), sigma_px {self.sigma_px} and "
                 f"left_right_px {self.left_right_px} above 0"
             )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from selfcue.sensors.stereo.matcher import StereoMatcher, image_array
 from selfcue.sensors.stereo.matcher_config import MatcherConfig
 from selfcue.sensors.stereo.trust import Side, StereoTrustMonitor
 from selfcue.sensors.stereo.watch_config import WatchConfig
-from selfcue.sensors.synchroniser import Group, SyncConfig, Synchroniser
+from selfcue.sensors.synchroniser import SyncConfig, Synchroniser
 from selfcue.state import State
 
 _CALIBRATION_GRACE_S = 2.0
@@ -44,6 +44,16 @@ class StereoParams:
     def __post_init__(self) -> None:
         if self.camera_hz <= 0:
             raise ValueError(f"camera_hz is {self.camera_hz}; it must be above 0")
+        self.sync_config()
+
+    def sync_config(self) -> SyncConfig:
+        """Return how left and right are paired. Raises ValueError where the settings contradict each other."""
+        return SyncConfig(
+            inputs=("left", "right"),
+            pairing=self.pairing,
+            max_gap_ms=self.max_gap_ms,
+            period_ms=1000.0 / self.camera_hz,
+        )
 
 
 class StereoNode(Node):
@@ -59,16 +69,8 @@ class StereoNode(Node):
 
     def __init__(self, name: str, params: StereoParams) -> None:
         super().__init__(name, params)
-        self._sync = Synchroniser(
-            SyncConfig(
-                inputs=("left", "right"),
-                pairing=params.pairing,
-                max_gap_ms=params.max_gap_ms,
-                period_ms=1000.0 / params.camera_hz,
-            )
-        )
-        limits = {key: getattr(params.watch, key) for key in params.watch.__dataclass_fields__}
-        self._monitor = StereoTrustMonitor(WatchConfig(**{**limits, "camera_hz": params.camera_hz}))
+        self._sync: Synchroniser[Image] = Synchroniser(params.sync_config())
+        self._monitor = StereoTrustMonitor(replace(params.watch, camera_hz=params.camera_hz))
         self._infos: dict[Side, CameraInfo] = {}
         self._geometry: StereoGeometry | None = None
         self._matcher: StereoMatcher | None = None
@@ -76,6 +78,7 @@ class StereoNode(Node):
         self._judged_ns: int | None = None
 
     def configure(self, link: Link) -> None:
+        self._link = link
         self._depth = link.advertise("depth/trusted", Estimate)
         self._trust = link.advertise("trust/stereo", Trust)
         link.subscribe("stereo/left/camera_info", CameraInfo, lambda info: self._take_info("left", info), keep=1)
@@ -91,7 +94,7 @@ class StereoNode(Node):
             self._judge(self._monitor.check(now_ns))
 
     def deactivate(self) -> None:
-        self._sync.explain()
+        self._link.journal("pairing", text=self._sync.explain(), **self._sync.counts)
 
     def _take_info(self, side: Side, info: CameraInfo) -> None:
         self._infos[side] = info
@@ -103,7 +106,7 @@ class StereoNode(Node):
         self._check_image(side, image)
         self._monitor.saw(side, image.stamp_ns, image_array(image, f"stereo/{side}/image"))
         for group in self._sync.add(side, image):
-            self._take_pair(group)
+            self._take_pair(group["left"], group["right"])
 
     def _check_image(self, side: Side, image: Image) -> None:
         info = self._infos.get(side)
@@ -124,9 +127,8 @@ class StereoNode(Node):
                 "have the camera driver or the log publish it"
             )
 
-    def _take_pair(self, group: Group) -> None:
-        left, right = group["left"], group["right"]
-        if self._matcher is None or self._geometry is None or not isinstance(left, Image) or not isinstance(right, Image):
+    def _take_pair(self, left: Image, right: Image) -> None:
+        if self._matcher is None or self._geometry is None:
             return
         grays = [self._matcher.gray(image.data) for image in (left, right)]
         match = self._matcher.match(*grays)

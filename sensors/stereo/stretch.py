@@ -15,7 +15,7 @@ class Stretch:
         self._since_ns: int | None = None
         self._last_ns: int | None = None
 
-    def update(self, stamp_ns: int, holds: bool) -> None:
+    def update(self, stamp_ns: int, *, holds: bool) -> None:
         if not holds:
             self._since_ns = None
         elif self._since_ns is None:

@@ -59,7 +59,7 @@ class StereoTrustMonitor:
         self._exposure["left"].update(stamp_ns, left, right)
         self._exposure["right"].update(stamp_ns, right, left)
         self._left_right.update(stamp_ns, match, healthy=self._level == "ok")
-        self._alignment.update(stamp_ns, (left, right), match, matcher, self._left_right.low)
+        self._alignment.update(stamp_ns, (left, right), match, matcher, low=self._left_right.low)
         self._evidence = {
             "left_right_rate": match.left_right_rate,
             "textured_share": match.textured_share,
@@ -117,22 +117,14 @@ class StereoTrustMonitor:
             if watch.black:
                 verdicts.append(("lost", f"{side} image is black (mean {watch.mean:.0f}, deviation {watch.std:.1f})"))
             elif watch.suspect:
-                verdicts.append(
-                    (
-                        "suspect",
-                        f"{side} image is badly exposed ({watch.saturated_share:.0%} saturated, "
-                        f"deviation {watch.std:.1f} of 255)",
-                    )
-                )
+                share, std = watch.saturated_share, watch.std
+                reason = f"{side} image is badly exposed ({share:.0%} saturated, deviation {std:.1f} of 255)"
+                verdicts.append(("suspect", reason))
         if self._left_right.suspect:
             swapped = "left and right are swapped: " if self._alignment.swapped else ""
-            verdicts.append(
-                (
-                    "lost" if self._left_right.lost else "suspect",
-                    f"{swapped}left-right check passes {self._left_right.mean or 0.0:.0%} of the textured pixels, "
-                    f"limit {self._left_right.limit:.0%}",
-                )
-            )
+            mean, limit = self._left_right.mean or 0.0, self._left_right.limit
+            reason = f"{swapped}left-right check passes {mean:.0%} of the textured pixels, limit {limit:.0%}"
+            verdicts.append(("lost" if self._left_right.lost else "suspect", reason))
         if self._alignment.suspect:
             verdicts.append(("suspect", f"right image is {self._alignment.offset_px or 0.0:+.1f} px off vertically"))
         return verdicts

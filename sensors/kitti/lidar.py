@@ -1,0 +1,49 @@
+"""LiDAR scans as sparse depth pictures of the left camera."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from selfcue.errors import BadInputError
+
+_NEAREST_M = 0.5  # nearer returns are the vehicle itself
+
+
+def read_scan(path: Path) -> npt.NDArray[np.float32]:
+    """Return KITTI's scan file as (N, 4) float32: x, y, z [m], reflectance."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise BadInputError(f"{path}: the LiDAR scan is missing") from None
+    if len(content) % 16:
+        raise BadInputError(f"{path}: the LiDAR scan is damaged ({len(content)} bytes are no whole number of points)")
+    return np.frombuffer(content, dtype="<f4").reshape(-1, 4)
+
+
+def project(
+    points: npt.NDArray[np.float32], projection: npt.NDArray[np.float64], size: tuple[int, int]
+) -> npt.NDArray[np.float32]:
+    """Return the depth picture of a scan.
+
+    Args:
+        points: (N, >= 3), x y z [m] in the LiDAR's frame.
+        projection: (3, 4) from there to pixels of the rectified left camera, its third row being the depth [m].
+        size: (width, height) [px].
+
+    Returns:
+        (H, W) float32 depth along the optical axis [m], NaN where no point falls; the nearest of several counts.
+    """
+    width, height = size
+    projected = points[:, :3].astype(np.float64) @ projection[:, :3].T + projection[:, 3]
+    projected = projected[projected[:, 2] > _NEAREST_M]
+    column = np.rint(projected[:, 0] / projected[:, 2])
+    row = np.rint(projected[:, 1] / projected[:, 2])
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    cell = row[inside].astype(np.int64) * width + column[inside].astype(np.int64)
+    depth = np.full(width * height, np.inf, dtype=np.float32)
+    np.minimum.at(depth, cell, projected[inside, 2].astype(np.float32))
+    depth[np.isinf(depth)] = np.nan
+    return depth.reshape(height, width)
