@@ -46,6 +46,7 @@ class FlightMachine:
         self._round = -1
         self._teacher_round = True
         self._seen_trusted = False
+        self._seen_odometry = False
 
     @property
     def current(self) -> FlightState:
@@ -61,6 +62,7 @@ class FlightMachine:
         if self._start_ns is None:
             self._start_ns = self._since_ns = evidence.now_ns
         self._seen_trusted |= evidence.trust != "lost"
+        self._seen_odometry |= evidence.odometry_fresh
         self._draw_round(evidence.now_ns)
         target, reason = self._next(evidence)
         changed = target != self._state
@@ -75,8 +77,9 @@ class FlightMachine:
             return state, ""
         if state == "HOLD":
             return self._from_hold(now)
-        if self._lasted("odometry", now, not now.odometry_fresh, 0.0):
-            return "HOLD", "odometry stopped"
+        if not now.odometry_fresh:
+            started = self._seen_odometry or self._since_s(now) >= self.config.start_up_s
+            return ("HOLD", "odometry stopped") if started else (state, "")
         if state == "STEREO":
             return self._from_stereo(now)
         if state == "MONO_TW":
@@ -178,8 +181,8 @@ class FlightMachine:
             self._teacher_round = bool(self._generator.random() < config.beta**self._round)
 
     def _flyer(self, now: Evidence) -> Flyer:
-        if self._state == "STEREO" and now.trust == "lost":
-            return "none"  # start-up: nothing has been seen yet
+        if self._state == "STEREO" and (now.trust == "lost" or not now.odometry_fresh):
+            return "none"  # start-up: not everything has been seen yet
         return _FLYER[self._state]
 
     def _speed_share(self, now: Evidence) -> float:
@@ -219,4 +222,4 @@ class FlightMachine:
         self._overrides_ns = list(state["_overrides_ns"])
 
 
-_SAVED = ("_state", "_reason", "_start_ns", "_since_ns", "_round", "_teacher_round", "_seen_trusted")
+_SAVED = ("_state", "_reason", "_start_ns", "_since_ns", "_round", "_teacher_round", "_seen_trusted", "_seen_odometry")

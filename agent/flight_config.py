@@ -38,7 +38,7 @@ class FlightConfig:
         out_of_distribution_for_s: how long the engine must say so before the student is not relied upon.
         override_free_s, unready_window_s: proof: no override for the first to become ready; two overrides within the
             second end it.
-        start_up_s: how long to wait for the trusted cue's first word before it counts as lost.
+        start_up_s: how long to wait for the first pose and the trusted cue's first word before they count as lost.
         constant_depth_m: what the control pilot ``constant`` sees.
         random_turn_every_s: mean time between the turns of the control pilot ``random_turner``.
     """

@@ -13,7 +13,10 @@ M = TypeVar("M", bound=Message)
 
 def pack(message: Message | None) -> dict[str, Any] | None:
     """Return a message without arrays as plain values; None stays None."""
-    return None if message is None else msgspec.to_builtins(message)
+    if message is None:
+        return None
+    # There and back once: a whole number in a float's place is saved as it will be loaded.
+    return msgspec.to_builtins(msgspec.convert(msgspec.to_builtins(message), type(message)))
 
 
 def unpack(saved: dict[str, Any] | None, kind: type[M]) -> M | None:

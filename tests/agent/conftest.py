@@ -11,6 +11,9 @@ import pytest
 
 from selfcue.agent.motion import Pose, wrap
 from selfcue.corridor import CorridorConfig, obstacle_score
+from selfcue.messages import CameraInfo, Contact, Estimate, LearnerStatus, Odometry, SafeCommand, Trust
+from selfcue.node import ClockOwner, Link
+from selfcue.state import State
 
 FOCAL_PX = 115.5
 FULL_SIZE = (128, 96)
@@ -107,6 +110,139 @@ class ToyRoom:
         picture = self.inverse_depth()[None, :]
         one_row = (INTRINSICS[0], INTRINSICS[1], INTRINSICS[2], 0.0)
         return obstacle_score(picture, np.ones(picture.shape, bool), one_row, (FULL_SIZE[0], 1), config)
+
+
+@dataclass(frozen=True)
+class ToyBodyParams:
+    """``student`` sees: ``perfect`` as stereo does, ``blind`` nothing, ``scalar`` one number, ``silent`` never speaks.
+
+    ``cut_s``: stereo dies. ``mute_student_s``, ``mute_odometry_s``: these stop. ``ood_s``: the engine says so then.
+    """
+
+    seed: int = 0
+    duration_s: float = 60.0
+    student: str = "perfect"
+    cut_s: float = math.inf
+    back_s: float = math.inf
+    mute_student_s: float = math.inf
+    mute_odometry_s: float = math.inf
+    ood_s: float = math.inf
+    ready: bool = False
+    pillar_count: int = 4
+
+
+class ToyBody(ClockOwner):
+    """Body, eyes and engine in one: all that the agent needs, from a ``ToyRoom``."""
+
+    Params = ToyBodyParams
+
+    def __init__(self, name: str, params: ToyBodyParams) -> None:
+        super().__init__(name, params)
+        self.room = ToyRoom(seed=params.seed, pillar_count=params.pillar_count)
+        self.tick = 0
+        self.command = (0.0, 0.0)
+
+    def configure(self, link: Link) -> None:
+        self.camera = link.advertise("stereo/left/camera_info", CameraInfo, latched=True)
+        self.trusted = link.advertise("depth/trusted", Estimate)
+        self.student = link.advertise("depth/student", Estimate)
+        self.trust = link.advertise("trust/stereo", Trust)
+        self.status = link.advertise("depth/status", LearnerStatus)
+        self.odom = link.advertise("odom", Odometry)
+        self.contact = link.advertise("contact", Contact)
+        link.subscribe("cmd/safe", SafeCommand, self.on_command)
+
+    def activate(self) -> None:
+        f, _, cx, cy = INTRINSICS
+        k, p = (f, 0, cx, 0, f, cy, 0, 0, 1.0), (f, 0, cx, 0, 0, f, cy, 0, 0, 0, 1.0, 0)
+        self.camera.publish(CameraInfo(stamp_ns=0, width=FULL_SIZE[0], height=FULL_SIZE[1], k=k, p=p))
+
+    def on_command(self, command: SafeCommand) -> None:
+        self.command = (command.linear[0], command.yaw_rate)
+
+    def next_tick_ns(self) -> int | None:
+        return (self.tick + 1) * TICK_NS if self.tick * TICK_NS < self.params.duration_s * 1e9 else None
+
+    def step(self, now_ns: int) -> None:
+        self.tick += 1
+        seconds, params = now_ns / 1e9, self.params
+        if self.room.step(*self.command):
+            self.contact.publish(Contact(stamp_ns=now_ns, with_what="wall", position=(0, 0, 0), force_n=1.0))
+        pose = self.room.pose
+        if seconds < params.mute_odometry_s:
+            turn = (0.0, 0.0, math.sin(pose.yaw / 2), math.cos(pose.yaw / 2))
+            zero = (0.0, 0.0, 0.0)
+            self.odom.publish(
+                Odometry(
+                    stamp_ns=now_ns,
+                    position=(pose.x, pose.y, 1.2),
+                    orientation=turn,
+                    linear_velocity=zero,
+                    angular_velocity=zero,
+                )
+            )
+        if self.tick % 2 == 0:
+            self.see(now_ns, seconds)
+
+    def see(self, now_ns: int, seconds: float) -> None:
+        params = self.params
+        picture = self.room.picture()
+        dead = params.cut_s <= seconds < params.back_s
+        self.trust.publish(Trust(stamp_ns=now_ns, cue="stereo", level="lost" if dead else "ok"))
+        if not dead:
+            self.trusted.publish(estimate("trusted", picture, now_ns))
+        if params.student != "silent" and seconds < params.mute_student_s:
+            seen = {"perfect": picture, "blind": picture * 0, "scalar": np.float32([self.room.score()])}
+            self.student.publish(estimate("student", seen[params.student], now_ns))
+        self.status.publish(
+            LearnerStatus(
+                stamp_ns=now_ns,
+                pair="depth",
+                trust="ok",
+                ready=params.ready,
+                ready_fast=params.ready,
+                frozen=False,
+                skill={"ood": 1.0 if seconds >= params.ood_s else 0.0},
+                counts={},
+            )
+        )
+
+    def state(self) -> State:
+        room = self.room
+        return State(
+            {
+                "tick": self.tick,
+                "command": list(self.command),
+                "pose": [room.pose.x, room.pose.y, room.pose.yaw],
+                "motion": [room.forward, room.yaw_rate, room.travelled_m, room.touching, room.collisions],
+            }
+        )
+
+    def load_state(self, state: State) -> None:
+        meta, room = state.meta, self.room
+        self.tick, self.command = meta["tick"], (meta["command"][0], meta["command"][1])
+        room.pose = Pose(*meta["pose"])
+        room.forward, room.yaw_rate, room.travelled_m, room.touching, room.collisions = meta["motion"]
+
+
+def estimate(cue: str, value: np.ndarray, now_ns: int) -> Estimate:
+    """Return an estimate that is certain of itself."""
+    return Estimate(
+        stamp_ns=now_ns,
+        cue=cue,
+        quantity="inverse_depth_per_m",
+        value=value,
+        lower=value,
+        upper=value,
+        valid=np.ones(value.shape, bool),
+        confidence=1.0,
+    )
+
+
+@pytest.fixture
+def toy_body() -> Callable[..., ToyBody]:
+    """Make a toy body: ``toy_body(student="blind", cut_s=30.0)``."""
+    return lambda **params: ToyBody("body", ToyBodyParams(**params))
 
 
 @pytest.fixture

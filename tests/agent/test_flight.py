@@ -72,7 +72,8 @@ TRANSITIONS = [
     (STEREO, replace(SCHEDULE, pilot="stereo"), FINE, 600, "STEREO"),
     (STEREO, SCHEDULE, replace(FINE, trust="lost"), 2.9, "STEREO"),  # nothing was ever seen: still starting
     (STEREO, SCHEDULE, replace(FINE, trust="lost"), 3.1, "MONO_ONLY"),
-    (STEREO, SCHEDULE, replace(FINE, odometry_fresh=False), 0.1, "HOLD"),
+    (STEREO, SCHEDULE, replace(FINE, odometry_fresh=False), 2.9, "STEREO"),
+    (STEREO, SCHEDULE, replace(FINE, odometry_fresh=False), 3.1, "HOLD"),
     (STEREO, PROOF, FINE, 600, "STEREO"),
     (STEREO, PROOF, READY, 0.1, "MONO_TW"),
     (STEREO, PROOF, replace(FINE, ready_fast=True), 600, "STEREO"),
