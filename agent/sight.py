@@ -6,14 +6,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from selfcue.corridor import CorridorConfig, Intrinsics, Size, intrinsics_of, obstacle_score
+from selfcue.corridor import CorridorConfig, Intrinsics, Size, estimate_score, intrinsics_of
 from selfcue.errors import BadInputError
 from selfcue.messages import CameraInfo, Estimate
 
-QUANTITY = "inverse_depth_per_m"
-_LN_10 = math.log(10.0)  # half the 90 % interval of a Laplace distribution, in units of its scale b
 _NS = 1_000_000_000
 
 
@@ -72,24 +68,12 @@ class CueSight:
         """Score ``estimate`` as seen by ``camera``.
 
         Raises:
-            BadInputError: the estimate is not of inverse depth, or neither a picture nor one number.
+            BadInputError: the estimate is not of inverse depth.
         """
-        score = self._score(estimate, camera)
+        pessimism = self._scalar_pessimism if estimate.value.shape == (1,) else self._pessimism
+        score = estimate_score(estimate, *camera, self._config.corridor, pessimism=pessimism)
         oldest = estimate.stamp_ns - self._config.memory_s * _NS
         self._recent = [entry for entry in self._recent if entry[0] >= oldest] + [(estimate.stamp_ns, score)]
-
-    def _score(self, estimate: Estimate, camera: tuple[Intrinsics, Size]) -> float:
-        if estimate.quantity != QUANTITY:
-            raise BadInputError(
-                f"estimate of {estimate.cue!r} from {estimate.source!r} is of {estimate.quantity!r}; "
-                f"the agent needs {QUANTITY!r}"
-            )
-        config = self._config.corridor
-        if estimate.value.shape == (1,):
-            score = float(_upper(estimate, self._scalar_pessimism)[0])
-            usable = bool(estimate.valid[0]) and math.isfinite(score)
-            return min(max(score, 0.0), config.blind_score_per_m) if usable else config.blind_score_per_m
-        return obstacle_score(_upper(estimate, self._pessimism), estimate.valid, *camera, config)
 
     def state(self) -> dict[str, Any]:
         """Return the remembered scores, JSON-serialisable."""
@@ -103,10 +87,3 @@ class CueSight:
 def camera_of(info: CameraInfo) -> tuple[Intrinsics, Size]:
     """Return what scoring needs to know of a camera."""
     return intrinsics_of(info), (info.width, info.height)
-
-
-def _upper(estimate: Estimate, pessimism: float) -> np.ndarray:
-    """Return the estimate's value, moved towards its upper end by ``pessimism`` Laplace scales."""
-    if pessimism == 0.0:
-        return estimate.value
-    return np.asarray(estimate.value + (pessimism / _LN_10) * (estimate.upper - estimate.value))

@@ -20,13 +20,16 @@ import numpy as np
 import numpy.typing as npt
 
 from selfcue.errors import BadInputError
-from selfcue.messages import CameraInfo
+from selfcue.messages import CameraInfo, Estimate
 
 Intrinsics: TypeAlias = tuple[float, float, float, float]
 """fx, fy, cx, cy [px] at full camera size; pixel centres at whole numbers, as in ROS."""
 
 Size: TypeAlias = tuple[int, int]
 """Width, height [px]."""
+
+QUANTITY = "inverse_depth_per_m"
+_LN_10 = math.log(10.0)
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,42 @@ def obstacle_score(
     if inside.size < k:
         return 0.0
     score = float(np.partition(inside, inside.size - k)[inside.size - k])
+    return min(max(score, 0.0), config.blind_score_per_m)
+
+
+def estimate_score(
+    estimate: Estimate,
+    intrinsics: Intrinsics,
+    full_size: Size,
+    config: CorridorConfig | None = None,
+    *,
+    pessimism: float = 0.0,
+) -> float:
+    """Return the obstacle score [1/m] of an estimate of inverse depth, a picture or one number for the whole view.
+
+    Args:
+        estimate: of ``inverse_depth_per_m``; one number is taken as the score itself, and as blocked where not valid.
+        intrinsics, full_size, config: as for ``obstacle_score``.
+        pessimism: score ``value + pessimism * b`` instead of ``value``: b is the scale of the Laplace distribution to
+            which the 90 % interval belongs, (upper - value) / ln 10.
+
+    Raises:
+        BadInputError: the estimate is of something else.
+    """
+    config = config or _DEFAULT
+    if estimate.quantity != QUANTITY:
+        raise BadInputError(
+            f"estimate of {estimate.cue!r} from {estimate.source!r} is of {estimate.quantity!r}; "
+            f"the corridor needs {QUANTITY!r}"
+        )
+    value = estimate.value
+    if pessimism:
+        value = value + (pessimism / _LN_10) * (estimate.upper - estimate.value)
+    if value.shape != (1,):
+        return obstacle_score(value, estimate.valid, intrinsics, full_size, config)
+    score = float(value[0])
+    if not (estimate.valid[0] and math.isfinite(score)):
+        return config.blind_score_per_m
     return min(max(score, 0.0), config.blind_score_per_m)
 
 

@@ -212,7 +212,7 @@ def test_an_estimate_of_something_else_is_refused_in_one_line():
         stamp_ns=0, cue="student", quantity="depth_m", value=value, lower=value, upper=value, valid=value > 0,
         confidence=1.0,
     )  # fmt: skip
-    with pytest.raises(BadInputError, match="'depth_m'; the agent needs 'inverse_depth_per_m'"):
+    with pytest.raises(BadInputError, match="'depth_m'; the corridor needs 'inverse_depth_per_m'"):
         CueSight(SightConfig()).take(wrong, camera)
 
 
