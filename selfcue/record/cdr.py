@@ -52,7 +52,7 @@ class CdrCodec:
             return b"".join(out)
         except KeyError as error:
             raise BadInputError(f"{self.name}: field {error} is missing") from None
-        except (struct.error, TypeError, ValueError, OverflowError) as error:
+        except (struct.error, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise BadInputError(f"{self.name}: a value does not fit its field ({error})") from error
 
     def decode(self, data: bytes | bytearray | memoryview) -> dict[str, Any]:

@@ -21,10 +21,19 @@ class FileBytes:
         self._open = True
 
     def at(self, offset: int, size: int) -> bytes:
-        """Return ``size`` bytes. Raises ValueError where the file has fewer."""
+        """Return ``size`` bytes.
+
+        Raises:
+            ValueError: the file has fewer.
+            BadInputError: the disk does not give them.
+        """
         parts = []
         while size > 0:
-            if not (part := os.pread(self._descriptor, size, offset)):
+            try:
+                part = os.pread(self._descriptor, size, offset)
+            except OSError as error:
+                raise BadInputError(f"{self.path} cannot be read: {error.strerror}") from error
+            if not part:
                 raise ValueError("the file ends")
             parts.append(part)
             offset += len(part)

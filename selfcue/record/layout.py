@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import platform
+from collections.abc import Iterator, Mapping
+
+import mcap
+import numpy as np
+
+from selfcue import __version__
 
 START = "selfcue"
 """Metadata record at the beginning: versions, rules, and what the caller adds."""
@@ -24,3 +31,25 @@ def on_disk(topic: str, *, jpeg: bool) -> str:
 def on_bus(topic: str, metadata: Mapping[str, str]) -> str:
     """Return the topic of a channel as it is called on our bus."""
     return metadata.get(TOPIC, topic.removeprefix("/"))
+
+
+def versions() -> str:
+    """Return the versions of what writes a log, as JSON."""
+    found = {"selfcue": __version__, "python": platform.python_version()}
+    return json.dumps(found | {"numpy": np.__version__, "mcap": mcap.__version__})
+
+
+def counts(text: str) -> dict[str, int]:
+    """Return counts by topic as the writer noted them; a log of another writer may hold anything there."""
+    try:
+        found = json.loads(text)
+        return {str(topic): int(count) for topic, count in found.items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
+
+
+def losses(end: Mapping[str, str]) -> Iterator[str]:
+    """Yield what the END record says that the writer lost; nothing where it lost nothing."""
+    if end.get("complete") == "false":
+        lost = ", ".join(f"{topic} {count}" for topic, count in counts(end.get("lost", "")).items())
+        yield f"the recorder lost messages: {lost or 'none counted'} ({end.get('why_lost', '')})"

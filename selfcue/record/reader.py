@@ -6,8 +6,6 @@ A log whose writer was killed opens up to its last whole chunk, and ``loss`` say
 from __future__ import annotations
 
 import heapq
-import json
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -17,11 +15,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from selfcue.errors import BadInputError
 from selfcue.messages import Message
+from selfcue.record import attachment
 from selfcue.record.chunk import Chunk, RawMessage, load_chunk
 from selfcue.record.convert import from_ros
 from selfcue.record.decoder import Decoder, schema_and_type
 from selfcue.record.file_bytes import FileBytes
-from selfcue.record.layout import END, SOURCE, on_bus
+from selfcue.record.layout import END, SOURCE, losses, on_bus
 from selfcue.record.scan import ChunkSpan, Damage, scan
 
 if TYPE_CHECKING:
@@ -115,11 +114,8 @@ class LogReader:
     @property
     def loss(self) -> str:
         """What is missing, in one line; empty where nothing is."""
-        parts = []
-        end = self.metadata.get(END, {})
-        if end.get("complete") == "false":
-            parts.append(f"the recorder lost messages: {_totals(end.get('lost', ''))} ({end.get('why_lost', '')})")
-        elif not self.finished:
+        parts = [] if END not in self.metadata else list(losses(self.metadata[END]))
+        if not self.finished and not parts:
             parts.append(
                 f"the file was not finished: it is whole up to {self.end_ns / 1e9:.3f} s, "
                 f"{self._scan.tail} bytes of an unwritten chunk are lost"
@@ -127,31 +123,35 @@ class LogReader:
         parts.extend(f"damaged: {damage}" for damage in self.damage)
         return "; ".join(parts)
 
-    def topics(self) -> dict[str, TopicInfo]:
-        """Return all topics, sorted by name."""
+    def topics(self, before_ns: int | None = None) -> dict[str, TopicInfo]:
+        """Return all topics, sorted by name. ``before_ns``: count messages before this log time alone."""
+        counts = self._counts if before_ns is None else self._counts_before(before_ns)
         found: dict[str, TopicInfo] = {}
         for number, channel in self._scan.channels.items():
             topic, source = on_bus(channel.topic, channel.metadata), channel.metadata.get(SOURCE, "")
             schema, kind = schema_and_type(channel, self._scan)
             before = found.get(topic)
             sources = {source} | set(before.sources if before else ())
-            count = self._counts[number] + (before.count if before else 0)
+            count = counts[number] + (before.count if before else 0)
             found[topic] = TopicInfo(topic, kind, schema, count, tuple(sorted(sources)))
         return dict(sorted(found.items()))
+
+    def _counts_before(self, before_ns: int) -> Counter[int]:
+        counts: Counter[int] = Counter()
+        for span in self._chunks:
+            if span.start_ns < before_ns and (chunk := self._load(span, "skip")) is not None:
+                counts.update(raw.channel for raw in chunk.messages if raw.log_time_ns < before_ns)
+        return counts
 
     def attachment(self, name: str) -> bytes:
         """Return the attachment called ``name``. Raises BadInputError where it is missing or damaged."""
         names = self._scan.attachments
         if name not in names:
             raise BadInputError(f"{self.path} has no attachment {name!r}; it has: {', '.join(names) or 'none'}")
-        offset, size = names[name]
-        record = self._file.at(offset, size)
-        if (crc := int.from_bytes(record[-4:], "little")) and zlib.crc32(record[:-4]) != crc:
-            raise BadInputError(f"{self.path}: attachment {name!r} is damaged (wrong checksum)")
-        at = 16
-        for _ in range(2):
-            at += 4 + int.from_bytes(record[at : at + 4], "little")
-        return record[at + 8 : -4]
+        try:
+            return attachment.read(self._file, *names[name])
+        except ValueError as error:
+            raise BadInputError(f"{self.path}: attachment {name!r} is damaged ({error})") from error
 
     # -- messages --------------------------------------------------------------------------------------------------
 
@@ -254,11 +254,3 @@ class LogReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _totals(text: str) -> str:
-    """Return counts by topic, as the writer wrote them, in words."""
-    try:
-        return ", ".join(f"{topic} {count}" for topic, count in json.loads(text).items()) or "none counted"
-    except (ValueError, AttributeError):
-        return text

@@ -111,10 +111,10 @@ class RunLog:
         return self._readers[-1].attachment(name)
 
     def topics(self) -> dict[str, TopicInfo]:
-        """Return all topics; counts are exact where no segment was cut short, else they count what was replaced too."""
+        """Return all topics, sorted by name; what was replaced is not counted."""
         found: dict[str, TopicInfo] = {}
-        for reader, _ in self._used():
-            for topic, info in reader.topics().items():
+        for reader, end in self._used():
+            for topic, info in reader.topics(end).items():
                 before = found.get(topic)
                 if before is not None:
                     sources = tuple(sorted({*before.sources, *info.sources}))

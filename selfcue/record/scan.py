@@ -17,6 +17,7 @@ from mcap.opcode import Opcode
 from mcap.records import Channel, ChunkIndex, Metadata, Schema, Statistics
 
 from selfcue.errors import BadInputError
+from selfcue.record import attachment
 from selfcue.record.file_bytes import FileBytes
 
 MAGIC = b"\x89MCAP0\r\n"
@@ -116,7 +117,7 @@ def _note(file: FileBytes, outline: Scan, opcode: int, offset: int, size: int) -
     if opcode == Opcode.CHUNK:
         outline.chunks.append(_chunk(file, offset, size))
     elif opcode == Opcode.ATTACHMENT:
-        _attachment(file, outline, body, size)
+        outline.attachments[attachment.name_of(file, body, size)] = (body, size)
     elif opcode in (Opcode.METADATA, Opcode.SCHEMA, Opcode.CHANNEL):
         _small(outline, opcode, _body(file, body, size))
     elif opcode == Opcode.MESSAGE_INDEX:
@@ -165,21 +166,6 @@ def _chunk(file: FileBytes, offset: int, size: int) -> ChunkSpan:
     if data_offset + data_size != body + size:
         raise ValueError("a chunk's sizes contradict each other")
     return ChunkSpan(offset, _HEAD.size + size, start_ns, end_ns, name, raw_size, raw_crc, data_offset, data_size)
-
-
-def _attachment(file: FileBytes, outline: Scan, body: int, size: int) -> None:
-    at = body + 16
-    texts = []
-    for _ in range(2):
-        (length,) = struct.unpack("<I", file.at(at, 4))
-        if at + 4 + length > body + size:
-            raise ValueError("an attachment's head is damaged")
-        texts.append(_body(file, at + 4, length).decode())
-        at += 4 + length
-    (length,) = _LENGTH.unpack(file.at(at, _LENGTH.size))
-    if at + _LENGTH.size + length + 4 != body + size:
-        raise ValueError("an attachment's sizes contradict each other")
-    outline.attachments[texts[0]] = (body, size)
 
 
 def _resume(file: FileBytes, offset: int, limit: int, index: list[int]) -> int | None:

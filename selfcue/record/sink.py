@@ -18,11 +18,12 @@ class Sink:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.parent.is_dir():
+                path.parent.mkdir(parents=True)
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        except FileExistsError:
-            raise BadInputError(f"{path} exists already; a log is never overwritten: choose another name") from None
         except OSError as error:
+            if path.exists():
+                raise BadInputError(f"{path} exists already; a log is never overwritten: choose another name") from None
             raise BadInputError(f"{path} cannot be written: {error.strerror}; choose another folder") from error
         self._size = 0
         self._open = True

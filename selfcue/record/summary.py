@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from selfcue.record.layout import END
+from selfcue.record.layout import END, counts
 from selfcue.record.run_log import open_log, segment_paths
 
 
@@ -42,17 +41,8 @@ def summarise(path: Path) -> dict[str, Any]:
         "duration_s": duration_s,
         "messages": sum(info.count for info in log.topics().values()),
         "topics": topics,
-        "throttled": _counts(end.get("throttled", "{}")),
-        "lost": _counts(end.get("lost", "{}")),
+        "throttled": counts(end.get("throttled", "{}")),
+        "lost": counts(end.get("lost", "{}")),
         "complete": log.complete,
         "loss": log.loss,
     }
-
-
-def _counts(text: str) -> dict[str, int]:
-    """Return counts by topic as the writer noted them; a log of another writer may hold anything there."""
-    try:
-        counts = json.loads(text)
-    except ValueError:
-        return {}
-    return {str(topic): int(count) for topic, count in counts.items()} if isinstance(counts, dict) else {}

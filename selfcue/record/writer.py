@@ -9,7 +9,6 @@ publish time is the stamp.
 from __future__ import annotations
 
 import json
-import platform
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,8 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import mcap
-import numpy as np
 from mcap.data_stream import RecordBuilder
 from mcap.records import Metadata
 from mcap.writer import CompressionType, Writer
@@ -31,7 +28,7 @@ from selfcue.record.cdr import CdrCodec
 from selfcue.record.convert import BY_KIND, to_ros
 from selfcue.record.definitions import codec, schema_text
 from selfcue.record.fields import header
-from selfcue.record.layout import END, SOURCE, START, TOPIC, TYPE, on_disk
+from selfcue.record.layout import END, SOURCE, START, TOPIC, TYPE, on_disk, versions
 from selfcue.record.rules import Throttle, TopicRule, rule_for
 from selfcue.record.sink import Sink
 
@@ -112,14 +109,8 @@ class LogWriter:
 
     def _begin(self, metadata: dict[str, str], attachments: dict[str, str]) -> None:
         rules = {pattern: asdict(rule) for pattern, rule in self._rules.items()}
-        versions = {
-            "selfcue": __version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "mcap": mcap.__version__,
-        }
         self._mcap.start(profile="ros2", library=f"selfcue {__version__}")
-        first = {"format": "1", "versions": json.dumps(versions), "rules": json.dumps(rules)}
+        first = {"format": "1", "versions": versions(), "rules": json.dumps(rules)}
         self._mcap.add_metadata(START, metadata | first)
         for name, text in attachments.items():
             self._mcap.add_attachment(0, 0, name, "text/plain", text.encode())

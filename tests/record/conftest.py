@@ -1,0 +1,153 @@
+"""One message of every type, and what compares messages field by field."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from selfcue.messages import (
+    AgentStatus,
+    CameraInfo,
+    Contact,
+    Estimate,
+    Image,
+    Imu,
+    JournalEvent,
+    LearnerStatus,
+    Message,
+    NodeHealth,
+    Odometry,
+    PointCloud,
+    SafeCommand,
+    Trust,
+    Truth,
+    VelocityCommand,
+    WorldMap,
+)
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return (
+            isinstance(a, np.ndarray)
+            and isinstance(b, np.ndarray)
+            and a.dtype == b.dtype
+            and a.shape == b.shape
+            and a.tobytes() == b.tobytes()
+        )
+    if isinstance(a, float) and isinstance(b, float) and math.isnan(a):
+        return math.isnan(b)
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return list(a) == list(b) and all(_same(a[key], b[key]) for key in a)
+    return type(a) is type(b) and bool(a == b)
+
+
+def _equal(a: Message, b: Message) -> bool:
+    """Same type and every field bit by bit the same (arrays: dtype, shape, bytes; NaN equals NaN; order of dicts)."""
+    names = [field.name for field in msgspec.structs.fields(type(a))]
+    return type(a) is type(b) and all(_same(getattr(a, name), getattr(b, name)) for name in names)
+
+
+@pytest.fixture(scope="session")
+def equal() -> Callable[[Message, Message], bool]:
+    return _equal
+
+
+def _arrays(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.fixture
+def samples() -> list[Message]:
+    """One of each type, filled with values that are easy to lose: NaN, inf, accents, empty parts, odd sizes."""
+    rng = _arrays(3)
+    depth = rng.random((7, 5), dtype=np.float32)
+    depth[2, 3] = np.nan
+    stamp = 1_234_567_890
+    return [
+        Image(
+            stamp_ns=stamp,
+            frame_id="stereo_left_optical",
+            seq=7,
+            source="drone",
+            encoding="rgb8",
+            data=rng.integers(0, 256, (7, 5, 3), dtype=np.uint8),
+        ),
+        CameraInfo(
+            stamp_ns=stamp,
+            width=128,
+            height=96,
+            k=(115.5, 0.0, 64.0, 0.0, 115.5, 48.0, 0.0, 0.0, 1.0),
+            p=(115.5, 0.0, 64.0, -6.93, 0.0, 115.5, 48.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+            d=(0.1, -0.2, 0.0, 0.0, 0.05),
+        ),
+        Imu(stamp_ns=stamp, angular_velocity=(0.1, -0.2, 0.3), linear_acceleration=(0.0, 0.0, 9.81)),
+        PointCloud(
+            stamp_ns=stamp,
+            frame_id="lidar",
+            points=rng.random((11, 3), dtype=np.float32),
+            intensity=rng.random(11, dtype=np.float32),
+        ),
+        Odometry(
+            stamp_ns=stamp,
+            frame_id="odom",
+            position=(1.0, 2.0, 3.0),
+            orientation=(0.0, 0.0, 0.6, 0.8),
+            linear_velocity=(0.5, 0.0, -0.1),
+            angular_velocity=(0.0, 0.0, 0.2),
+        ),
+        Contact(stamp_ns=stamp, with_what="Säule 3", position=(0.0, -1.5, 1.0), force_n=12.5),
+        Truth(stamp_ns=stamp, corridor_nearest_m=math.inf, clearance_m=0.4, fault_active=("stereo_right/dead",)),
+        WorldMap(
+            stamp_ns=stamp,
+            frame_id="world",
+            world="room 4",
+            outlines={"wall": ((0.0, 0.0), (5.0, 0.0), (5.0, 5.0)), "empty": (), "box": ((1.0, 1.0), (2.0, 1.0))},
+        ),
+        Trust(stamp_ns=stamp, cue="stereo", level="suspect", reason="dark", evidence={"mean": 3.5, "nan": math.nan}),
+        Estimate(
+            stamp_ns=stamp,
+            frame_id="stereo_left_optical",
+            cue="trusted",
+            quantity="inverse_depth_per_m",
+            value=depth,
+            lower=depth * 0.9,
+            upper=depth * 1.1,
+            valid=~np.isnan(depth),
+            confidence=0.87,
+            model_id="m-12",
+        ),
+        LearnerStatus(
+            stamp_ns=stamp,
+            pair="depth",
+            trust="ok",
+            ready=False,
+            ready_fast=True,
+            frozen=False,
+            skill={"abs_rel": 0.2, "auc": math.nan},
+            counts={"steps": 12, "lessons": 1 << 40},
+        ),
+        VelocityCommand(stamp_ns=stamp, linear=(0.5, 0.0, 0.0), yaw_rate=-0.3, mode="STEREO", reason="turn"),
+        SafeCommand(stamp_ns=stamp, linear=(0.1, 0.0, 0.0), yaw_rate=0.0, mode="HOLD", limited_by="stale"),
+        AgentStatus(stamp_ns=stamp, state="MONO_TW", phase="learn", counts={"overrides": 3}, reason=""),
+        JournalEvent(
+            stamp_ns=stamp,
+            source="agent",
+            kind="mode",
+            detail={"to": "MONO_ONLY", "n": 3, "share": 0.25, "ok": True, "inf": math.inf, 'q"': "\u00e9\n"},
+        ),
+        NodeHealth(
+            stamp_ns=stamp,
+            host="perception",
+            nodes=("stereo", "learner"),
+            rate_hz={"depth/trusted": 20.0},
+            drops={"imu queue": 4},
+            cpu_share=0.8,
+            rss_bytes=1 << 31,
+        ),
+    ]

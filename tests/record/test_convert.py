@@ -1,0 +1,286 @@
+"""Messages to ROS values, through CDR bytes, and back: nothing may be lost."""
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args, get_origin
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from selfcue.errors import BadInputError
+from selfcue.messages import (
+    IMAGE_ENCODINGS,
+    MESSAGE_TYPES,
+    CameraInfo,
+    Estimate,
+    Image,
+    Imu,
+    JournalEvent,
+    Message,
+    PointCloud,
+    VelocityCommand,
+)
+from selfcue.record import jpeg
+from selfcue.record.convert import BY_KIND, from_ros, to_ros
+from selfcue.record.definitions import codec
+
+Equal = Callable[[Message, Message], bool]
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+
+
+def round_trip(message: Message) -> Message:
+    schema, values = to_ros(message)
+    data = codec(schema).encode(values)
+    return from_ros(schema, codec(schema).decode(data), seq=message.seq, source=message.source)
+
+
+def test_every_message_type_has_a_ros_type() -> None:
+    assert set(BY_KIND) == set(MESSAGE_TYPES.values())
+
+
+def test_samples_cover_every_type_and_come_back_equal(samples: list[Message], equal: Equal) -> None:
+    assert {type(message) for message in samples} == set(MESSAGE_TYPES.values())
+    for message in samples:
+        assert equal(round_trip(message), message), type(message).__name__
+
+
+def arrays(seed: int, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Random bits, so NaN and infinities too."""
+    count = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    data = np.random.default_rng(seed).integers(0, 2 if dtype == "bool" else 256, count, np.uint8)
+    return data.view(dtype).reshape(shape)
+
+
+def anything(annotation: Any) -> st.SearchStrategy[Any]:
+    """What a field of this type may hold, arrays aside."""
+    plain = {float: st.floats(), int: st.integers(-(2**63), 2**63 - 1), str: TEXT, bool: st.booleans()}
+    if annotation in plain:
+        return plain[annotation]
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return st.sampled_from(arguments)
+    if origin is dict:
+        return st.dictionaries(anything(arguments[0]), anything(arguments[1]), max_size=4)
+    if origin is tuple and arguments[-1] is Ellipsis:
+        return st.lists(anything(arguments[0]), max_size=4).map(tuple)
+    if origin is tuple:
+        return st.tuples(*map(anything, arguments))
+    return st.one_of(*map(anything, arguments))  # a union
+
+
+def plain_messages(kind: type[Message]) -> st.SearchStrategy[Message]:
+    """Messages of a type without arrays, every field at random."""
+    fields = {field.name: anything(field.type) for field in msgspec.structs.fields(kind)}
+    fields["stamp_ns"] = st.integers(0, 2**31 * 10**9 - 1)
+    fields["seq"] = st.integers(0, 2**32 - 1)
+    if kind is CameraInfo:
+        reals = st.floats(allow_nan=False)
+        for name, length in (("k", 9), ("r", 9), ("p", 12)):
+            fields[name] = st.tuples(st.floats(1e-3, 1e6), *[reals] * (length - 1))
+        fields |= {name: st.integers(1, 2**32 - 1) for name in ("width", "height")}
+    return st.builds(kind, **fields)
+
+
+ARRAY_TYPES = {"Image", "PointCloud", "Estimate"}
+
+
+@pytest.mark.parametrize("name", sorted(set(MESSAGE_TYPES) - ARRAY_TYPES))
+def test_random_messages_come_back_equal(name: str, equal: Equal) -> None:
+    @settings(max_examples=40, deadline=None, database=None)
+    @given(plain_messages(MESSAGE_TYPES[name]))
+    def check(message: Message) -> None:
+        assert equal(round_trip(message), message)
+
+    check()
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(st.integers(0, 1 << 16), st.sampled_from(sorted(IMAGE_ENCODINGS)), st.integers(0, 9), st.integers(0, 9), TEXT)
+def test_random_images_come_back_equal(
+    equal: Equal, seed: int, encoding: str, height: int, width: int, frame_id: str
+) -> None:
+    dtype, channels = IMAGE_ENCODINGS[encoding]
+    data = arrays(seed, (height, width) if channels == 1 else (height, width, channels), dtype)
+    message = Image(stamp_ns=seed, frame_id=frame_id, encoding=encoding, data=data)
+    back = round_trip(message)
+    assert equal(back, message)
+    assert isinstance(back, Image)
+    assert back.data.flags.aligned
+
+
+@settings(max_examples=30, deadline=None, database=None)
+@given(st.integers(0, 1 << 16), st.integers(0, 20), st.lists(st.integers(0, 5), min_size=1, max_size=3))
+def test_random_clouds_and_estimates_come_back_equal(equal: Equal, seed: int, count: int, sides: list[int]) -> None:
+    points, intensity = arrays(seed, (count, 3), "float32"), arrays(seed + 1, (count,), "float32")
+    cloud = PointCloud(stamp_ns=seed, points=points, intensity=intensity)
+    assert equal(round_trip(cloud), cloud)
+    shape = tuple(sides)
+    value, lower, upper = (arrays(seed + i, shape, "float32") for i in range(3))
+    valid = arrays(seed, shape, "bool")
+    estimate = Estimate(
+        stamp_ns=1, cue="fused", quantity="q", value=value, lower=lower, upper=upper, valid=valid, confidence=0.5
+    )
+    assert equal(round_trip(estimate), estimate)
+
+
+def test_views_of_other_arrays_are_written_right(equal: Equal) -> None:
+    picture = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    mirrored = Image(stamp_ns=0, encoding="rgb8", data=picture[:, ::-1])
+    assert equal(round_trip(mirrored), Image(stamp_ns=0, encoding="rgb8", data=picture[:, ::-1].copy()))
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (Imu(stamp_ns=-1, angular_velocity=(0, 0, 0), linear_acceleration=(0, 0, 0)), "stamp -1 ns does not fit"),
+        (Imu(stamp_ns=2**31 * 10**9, angular_velocity=(0, 0, 0), linear_acceleration=(0, 0, 0)), "does not fit"),
+        (
+            PointCloud(stamp_ns=0, points=np.zeros((2, 3)), intensity=np.zeros(2, np.float32)),
+            "needs an array of float32",
+        ),
+        (PointCloud(stamp_ns=0, points=np.zeros((2, 3), np.float32), intensity=np.zeros(3, np.float32)), r"\(N, 3\)"),
+        (
+            Estimate(
+                stamp_ns=0,
+                cue="fused",
+                quantity="q",
+                value=np.zeros(1),
+                lower=np.zeros(1),
+                upper=np.zeros(1),
+                valid=np.ones(1, bool),
+                confidence=1.0,
+            ),
+            "estimate field 'value' needs an array of float32, got float64",
+        ),
+    ],
+)
+def test_what_would_not_come_back_is_refused(message: Message, text: str) -> None:
+    with pytest.raises(BadInputError, match=text):
+        round_trip(message)
+
+
+HEADER = {"stamp": {"sec": 1, "nanosec": 5}, "frame_id": "cam"}
+
+
+def image_values(**change: Any) -> dict[str, Any]:
+    values = {"height": 2, "width": 2, "encoding": "mono8", "is_bigendian": 0, "step": 2}
+    return {"header": HEADER, **values, "data": np.arange(4, dtype=np.uint8), **change}
+
+
+def test_images_as_other_programs_write_them() -> None:
+    def read(**change: Any) -> np.ndarray:
+        image = from_ros("sensor_msgs/msg/Image", image_values(**change))
+        assert isinstance(image, Image)
+        assert image.stamp_ns == 1_000_000_005
+        return image.data
+
+    padded = np.array([1, 2, 9, 3, 4, 9], np.uint8)
+    assert read(step=3, data=padded).tolist() == [[1, 2], [3, 4]]
+    big = np.array([1, 2, 3, 4], ">u2").view(np.uint8)
+    assert read(encoding="16UC1", is_bigendian=1, step=4, data=big).tolist() == [[1, 2], [3, 4]]
+    bgr = np.arange(12, dtype=np.uint8)
+    assert read(encoding="bgr8", step=6, data=bgr)[0, 0].tolist() == [2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"encoding": "yuv422"}, "encoding 'yuv422' is not known"),
+        ({"step": 1}, "2 x 2 mono8 with step 1 does not fit 4 bytes"),
+        ({"height": 3}, "does not fit 4 bytes"),
+        ({"height": 2**32 - 1, "width": 2**32 - 1, "step": 2**32 - 1}, "does not fit"),
+    ],
+)
+def test_images_that_contradict_themselves_are_refused(change: dict[str, Any], text: str) -> None:
+    with pytest.raises(BadInputError, match=text):
+        from_ros("sensor_msgs/msg/Image", image_values(**change))
+
+
+def test_point_clouds_as_other_programs_write_them() -> None:
+    layout = np.dtype(
+        {"names": ["z", "x", "y"], "formats": ["<f8", "<f4", "<i2"], "offsets": [0, 8, 14], "itemsize": 20}
+    )
+    table = np.zeros(3, layout)
+    table["x"], table["y"], table["z"] = [1, 2, 3], [4, 5, 6], [7, 8, 9]
+    fields = [("x", 8, 7), ("y", 14, 3), ("z", 0, 8), ("ring", 18, 4)]
+    values = {
+        "header": HEADER,
+        "height": 1,
+        "width": 3,
+        "fields": [{"name": n, "offset": o, "datatype": t, "count": 1} for n, o, t in fields],
+        "is_bigendian": False,
+        "point_step": 20,
+        "row_step": 60,
+        "data": table.view(np.uint8),
+        "is_dense": True,
+    }
+    cloud = from_ros("sensor_msgs/msg/PointCloud2", values)
+    assert isinstance(cloud, PointCloud)
+    assert cloud.points.tolist() == [[1, 4, 7], [2, 5, 8], [3, 6, 9]]
+    assert cloud.intensity.tolist() == [0, 0, 0]
+    with pytest.raises(BadInputError, match="do not fit"):
+        from_ros("sensor_msgs/msg/PointCloud2", {**values, "width": 4})
+    outside = [{"name": n, "offset": 18, "datatype": 7, "count": 1} for n in "xyz"]
+    with pytest.raises(BadInputError, match="lies outside a point of 20 bytes"):
+        from_ros("sensor_msgs/msg/PointCloud2", {**values, "fields": outside})
+
+
+def test_twists_of_other_programs_become_wishes() -> None:
+    twist = {"linear": {"x": 1.0, "y": 0.0, "z": 0.5}, "angular": {"x": 0.0, "y": 0.0, "z": -1.0}}
+    wish = from_ros("geometry_msgs/msg/TwistStamped", {"header": HEADER, "twist": twist}, seq=3, source="joy")
+    assert wish == VelocityCommand(
+        stamp_ns=1_000_000_005, frame_id="cam", seq=3, source="joy", linear=(1.0, 0.0, 0.5), yaw_rate=-1.0, mode=""
+    )
+
+
+def test_values_that_no_message_may_hold_are_refused(samples: list[Message]) -> None:
+    by_type = {type(message).__name__: to_ros(message) for message in samples}
+
+    def refused(name: str, text: str, **change: Any) -> None:
+        schema, values = by_type[name]
+        with pytest.raises(BadInputError, match=text):
+            from_ros(schema, codec(schema).decode(codec(schema).encode({**values, **change})))
+
+    refused("Trust", "trust field 'level' is 'fine', not one of ok, suspect, lost", level="fine")
+    refused("AgentStatus", "'FLY', not one of STEREO", state="FLY")
+    refused("Estimate", "'me', not one of trusted", cue="me")
+    refused("Estimate", "field 'value' has 35 values, its shape is", shape=(7, 6))
+    refused("LearnerStatus", "skill_names has 1 entries, skill_values has 2", skill_names=["a"])
+    refused("WorldMap", "do not make outlines", corners=[9, 0, 2])
+    refused("CameraInfo", "is not usable", width=0)
+    refused("JournalEvent", "holds a list", detail=[{"key": "k", "value": "[]"}])
+    refused("JournalEvent", "Expecting value", detail=[{"key": "k", "value": "nope"}])
+    with pytest.raises(BadInputError, match="has no field 'level'"):
+        from_ros("selfcue_msgs/msg/Trust", {"header": HEADER, "cue": "stereo"})
+    with pytest.raises(BadInputError, match="std_msgs/msg/String cannot be read; readable: "):
+        from_ros("std_msgs/msg/String", {"data": "x"})
+
+
+def test_a_truth_value_in_the_journal_stays_one() -> None:
+    event = JournalEvent(stamp_ns=0, kind="k", detail={"a": True, "b": 1, "c": 1.0, "d": "1"})
+    back = round_trip(event)
+    assert isinstance(back, JournalEvent)
+    assert [type(value) for value in back.detail.values()] == [bool, int, float, str]
+
+
+def test_jpeg_keeps_the_picture_nearly() -> None:
+    ramp = np.linspace(0, 255, 64, dtype=np.uint8)
+    colour = np.stack(np.broadcast_arrays(ramp[None, :], ramp[:, None], np.uint8(40)), axis=2)
+    image = Image(stamp_ns=0, encoding="rgb8", data=np.ascontiguousarray(colour))
+    values = jpeg.encode(image, 90)
+    assert values["format"] == "rgb8; jpeg compressed bgr8"
+    assert len(values["data"]) < image.data.nbytes / 4
+    encoding, back = jpeg.decode(values["format"], values["data"])
+    assert encoding == "rgb8"
+    assert np.abs(back.astype(int) - image.data).mean() < 3
+    grey = Image(stamp_ns=0, encoding="mono8", data=colour[:, :, 0])
+    values_grey = jpeg.encode(grey, 95)
+    encoding, back = jpeg.decode(values_grey["format"], values_grey["data"])
+    assert encoding == "mono8"
+    assert np.abs(back.astype(int) - grey.data).mean() < 2
+    assert not jpeg.fits(Image(stamp_ns=0, encoding="32FC1", data=np.zeros((4, 4), np.float32)))
+    for broken in (values["data"][:40], np.zeros(0, np.uint8), np.zeros(99, np.uint8)):
+        with pytest.raises(BadInputError, match="does not decode"):
+            from_ros("sensor_msgs/msg/CompressedImage", {"header": HEADER, "format": "jpeg", "data": broken})
