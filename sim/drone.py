@@ -11,6 +11,7 @@ import numpy.typing as npt
 from selfcue.errors import BadInputError
 from selfcue.sim.body_model import CAGE, BodySettings, build_model, load_mujoco
 from selfcue.sim.flight_control import FlightController
+from selfcue.sim.pose import Pose, rotation_rows
 from selfcue.sim.worlds.world import World
 from selfcue.state import State, generator_from, generator_state
 
@@ -18,24 +19,6 @@ Vector = tuple[float, float, float]
 
 CONTACT_GAP_NS = 1_000_000_000
 """A touch counts as a new collision when nothing was touched for so long."""
-
-
-class Pose(NamedTuple):
-    """Where the body is and how it moves.
-
-    Attributes:
-        position: (3,) [m] in ``map``.
-        quaternion: (4,) x, y, z, w of R_map_body.
-        rotation: (3, 3) R_map_body.
-        velocity: (3,) [m/s] in ``map``.
-        rates: (3,) [rad/s] in the body.
-    """
-
-    position: npt.NDArray[np.float64]
-    quaternion: npt.NDArray[np.float64]
-    rotation: npt.NDArray[np.float64]
-    velocity: npt.NDArray[np.float64]
-    rates: npt.NDArray[np.float64]
 
 
 class Collision(NamedTuple):
@@ -93,8 +76,9 @@ class Drone:
     def pose(self) -> Pose:
         """Where the body is now."""
         qpos, qvel = self._data.qpos.copy(), self._data.qvel.copy()
-        w, x, y, z = qpos[3:]
-        return Pose(qpos[:3], np.asarray([x, y, z, w]), _rotation(w, x, y, z), qvel[:3], qvel[3:])
+        w, x, y, z = qpos[3:].tolist()
+        rotation = np.asarray(rotation_rows(w, x, y, z)).reshape(3, 3)
+        return Pose(qpos[:3], np.asarray([x, y, z, w]), rotation, qvel[:3], qvel[3:])
 
     def advance(
         self, until_ns: int, wanted: tuple[float, float, float, float] | None, inertial_ns: int
@@ -120,7 +104,7 @@ class Drone:
                 data.ctrl[:] = 0.0
             else:
                 qpos, qvel = data.qpos.tolist(), data.qvel.tolist()
-                rotation = _rotation_rows(*qpos[3:])
+                rotation = rotation_rows(*qpos[3:])
                 data.ctrl[:] = self._control.thrusts(qpos[2], rotation, qvel[:3], qvel[3:], wanted)
             step(model, data)
             self._now_ns += self.step_ns
@@ -190,16 +174,3 @@ class Drone:
         self._gust = state.arrays["gust"].copy()
         self._force_sum = state.arrays["force_sum"].copy()
         self._control.load_state(state.part("control"))
-
-
-def _rotation_rows(w: float, x: float, y: float, z: float) -> list[float]:
-    return [
-        1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - w * z), 2.0 * (x * z + w * y),
-        2.0 * (x * y + w * z), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z - w * x),
-        2.0 * (x * z - w * y), 2.0 * (y * z + w * x), 1.0 - 2.0 * (x * x + y * y),
-    ]  # fmt: skip
-
-
-def _rotation(w: float, x: float, y: float, z: float) -> npt.NDArray[np.float64]:
-    """Return the matrix (3, 3) of a unit quaternion."""
-    return np.asarray(_rotation_rows(float(w), float(x), float(y), float(z))).reshape(3, 3)

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from selfcue.errors import BadInputError
 from selfcue.messages import CameraInfo, Contact, Image, Imu, Odometry, PointCloud, SafeCommand, Truth, WorldMap
 from selfcue.node import ClockOwner, Link
-from selfcue.sim.drone import Collision, Drone, Pose
+from selfcue.sim.drone import Collision, Drone
 from selfcue.sim.drone_params import Clockwork, DroneParams, StartPose
 from selfcue.sim.faults import FaultBox
+from selfcue.sim.pose import Pose
 from selfcue.sim.render import Stage, StereoRenderer
 from selfcue.sim.seeds import stream
 from selfcue.sim.sensors.inertial import InertialUnit
@@ -18,7 +20,7 @@ from selfcue.sim.sensors.lidar import Lidar
 from selfcue.sim.sensors.odometry import OdometrySensor
 from selfcue.sim.sensors.stereo import LEFT_FRAME, RIGHT_FRAME, StereoCamera, camera_info
 from selfcue.sim.sensors.truth import TruthSensor
-from selfcue.sim.worlds.ground_plan import free_points
+from selfcue.sim.worlds.ground_plan import clearance, free_points
 from selfcue.sim.worlds.room import make_room
 from selfcue.sim.worlds.world import World
 from selfcue.state import State
@@ -49,7 +51,7 @@ class DroneNode(ClockOwner):
         stage = Stage(self.world)
         seed = params.seed
         self._drone = Drone(self.world, params.body, stream(seed, "gust"))
-        start = params.start or self._draw_start()
+        start = self._checked(params.start) if params.start else self._draw_start()
         self._drone.place((start.x_m, start.y_m, params.altitude_m), start.yaw_rad)
         renderer = StereoRenderer(stage, params.stereo)
         self._camera = StereoCamera(renderer, params.noise.camera, stream(seed, "camera"), stream(seed, "camera_book"))
@@ -82,6 +84,15 @@ class DroneNode(ClockOwner):
         rng = stream(self.params.seed, "start")
         ((x, y),) = free_points(self.world, 1, rng, clearance_m=self.params.start_clearance_m)
         return StartPose(float(x), float(y), float(rng.uniform(-np.pi, np.pi)))
+
+    def _checked(self, start: StartPose) -> StartPose:
+        free_m = float(clearance(self.world, np.asarray([[start.x_m, start.y_m]]))[0])
+        if not free_m > self.params.body.radius_m:
+            raise BadInputError(
+                f"start ({start.x_m:g}, {start.y_m:g}) m is not free: {free_m:.2f} m to the nearest surface, "
+                f"the body needs {self.params.body.radius_m:g} m; choose another place or leave it to the seed"
+            )
+        return start
 
     def activate(self) -> None:
         now_ns = self._link.now_ns()

@@ -123,10 +123,12 @@ class FlightController:
         error_x = cos * wanted[0] - sin * wanted[1] - velocity[0]
         error_y = sin * wanted[0] + cos * wanted[1] - velocity[1]
         low, high = self._altitude_m
-        self._hold_m = min(max(self._hold_m + wanted[2] * self._period_s, low), high)
+        asked_m = self._hold_m + wanted[2] * self._period_s
+        self._hold_m = min(max(asked_m, low), high)
+        climb_wish = wanted[2] if self._hold_m == asked_m else 0.0
         # Pressed against something, the held height must not run away from the body.
         self._hold_m = min(max(self._hold_m, height_m - 0.3), height_m + 0.3)
-        climb = gains.altitude * (self._hold_m - height_m) + wanted[2]
+        climb = gains.altitude * (self._hold_m - height_m) + climb_wish
         error_z = min(max(climb, -gains.max_climb_mps), gains.max_climb_mps) - velocity[2]
         for axis, (error, gain) in enumerate(
             (

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from selfcue.corridor import CorridorConfig
 from selfcue.sim.camera import StereoSettings
-from selfcue.sim.drone import Pose
+from selfcue.sim.pose import resting_pose
 from selfcue.sim.render import Stage, StereoRenderer
 from selfcue.sim.sensors.stereo import CameraNoise, StereoCamera
 from selfcue.sim.sensors.truth import TruthSensor
@@ -72,7 +72,7 @@ def render_probe(
     rng, book = (np.random.Generator(np.random.PCG64(part)) for part in streams)
     camera = StereoCamera(StereoRenderer(stage, stereo), noise or CameraNoise(), rng, book)
     truth = TruthSensor(stage, stereo, corridor.half_width_m, corridor.half_height_m)
-    shots = [camera.shoot(_level_pose(*(float(v) for v in pose))) for pose in poses]
+    shots = [camera.shoot(resting_pose(*(float(v) for v in pose))) for pose in poses]
     shape = (len(shots), stereo.height, stereo.width)
     return ProbeViews(
         left=np.stack([shot.left for shot in shots]) if shots else np.empty((*shape, 3), np.uint8),
@@ -80,10 +80,3 @@ def render_probe(
         depth=np.stack([shot.depth for shot in shots]) if shots else np.empty(shape, np.float32),
         corridor_nearest_m=np.asarray([truth.corridor_nearest_m(shot.depth) for shot in shots], np.float64),
     )
-
-
-def _level_pose(x: float, y: float, z: float, yaw: float) -> Pose:
-    cos, sin = math.cos(yaw), math.sin(yaw)
-    rotation = np.asarray([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
-    quaternion = np.asarray([0.0, 0.0, math.sin(yaw / 2), math.cos(yaw / 2)])
-    return Pose(np.asarray([x, y, z]), quaternion, rotation, np.zeros(3), np.zeros(3))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from selfcue.errors import BadInputError
 from selfcue.messages import PointCloud
-from selfcue.sim.drone import Pose
+from selfcue.sim.pose import Pose
 from selfcue.sim.raycasting import MISS
 from selfcue.sim.render import Stage
 from selfcue.state import State, generator_from, generator_state

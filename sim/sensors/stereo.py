@@ -11,7 +11,7 @@ import numpy.typing as npt
 from selfcue.errors import BadInputError
 from selfcue.messages import CameraInfo
 from selfcue.sim.camera import StereoSettings
-from selfcue.sim.drone import Pose
+from selfcue.sim.pose import Pose
 from selfcue.sim.render import StereoRenderer
 from selfcue.state import State, generator_from, generator_state
 

@@ -41,7 +41,7 @@ class RoomSettings:
     def check(self) -> None:
         """Raise BadInputError with one line where a value cannot be used."""
         require_family(self.texture_family)
-        if len(self.size_m) != 3 or min(self.size_m) < 1.0 or max(self.size_m) > 100.0:
+        if min(self.size_m) < 1.0 or max(self.size_m) > 100.0:
             raise BadInputError(f"room size_m {self.size_m} is not usable; give three lengths of 1 to 100 m")
         if not 0 <= self.n_obstacles <= 50:
             raise BadInputError(f"room n_obstacles {self.n_obstacles} is not usable; give 0 to 50")
