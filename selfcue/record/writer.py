@@ -146,7 +146,8 @@ class LogWriter:
             raise
         if self._sink.tell() != before:
             self._settle()
-        self.tick(log_time_ns)
+        if self._flushed_ns is None or not 0 <= log_time_ns - self._flushed_ns < FLUSH_NS:
+            self.tick(log_time_ns)
         return True
 
     @property
