@@ -1,0 +1,39 @@
+"""Every plug-in that the package registers is there, and is what its group promises."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, distribution
+
+import pytest
+import typer
+
+from selfcue.node import Node
+
+EXTRAS = ("cv2", "mujoco", "onnx", "open3d", "scipy", "torch")
+POINTS = [point for point in distribution("selfcue").entry_points if point.group.startswith("selfcue.")]
+
+
+def test_the_four_groups_are_registered() -> None:
+    assert {point.group for point in POINTS} == {
+        "selfcue.commands",
+        "selfcue.nodes",
+        "selfcue.readers",
+        "selfcue.reports",
+    }
+
+
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: f"{point.group}:{point.name}")
+def test_it_loads_and_is_what_its_group_promises(point: EntryPoint) -> None:
+    try:
+        loaded = point.load()
+    except ModuleNotFoundError as error:
+        if error.name in EXTRAS:
+            pytest.skip(f"{error.name} is not installed here")
+        raise
+    if point.group == "selfcue.nodes":
+        assert issubclass(loaded, Node)
+        assert loaded.__doc__
+    elif point.group == "selfcue.commands":
+        assert isinstance(loaded, typer.Typer)
+    else:
+        assert callable(loaded)
