@@ -67,6 +67,7 @@ class Bus:
         self.sent: dict[str, int] = {}
         self.seen: dict[tuple[str, str], int] = {}
         self._backlog: list[Received] = []
+        self._looked_at = -1e9
         self._closed = False
 
     # -- wiring ----------------------------------------------------------------------------------------------------
@@ -81,13 +82,16 @@ class Bus:
             self._subscriptions.add(topic)
             self._subscribe_socket.setsockopt(zmq.SUBSCRIBE, topic.encode())
 
-    def connect_present(self) -> set[str]:
-        """Connect to every process that has a card and is not connected yet; return the names of all connected."""
+    def connect_present(self, *, every_s: float = 0.0) -> None:
+        """Connect to every process that has a card and is not connected yet; look at most once in ``every_s``."""
+        now = time.monotonic()
+        if now - self._looked_at < every_s:
+            return
+        self._looked_at = now
         for card in self._directory.cards():
             if card.name != self.name and card.endpoint not in self._connected:
                 self._subscribe_socket.connect(card.endpoint)
                 self._connected.add(card.endpoint)
-        return {card.name for card in self._directory.cards() if card.endpoint in self._connected}
 
     def meet(self, names: set[str], *, timeout_s: float, stop: object = None) -> None:
         """Wait until this process hears every one of ``names``: from then on no message of theirs can be missed.

@@ -241,7 +241,7 @@ class Host:
                     period_s = 1.0 / rates[node.name]
                     due[node.name] = max(due[node.name] + period_s, now)  # a late step is not made up for
             self._report_health()
-            self._bus.connect_present()
+            self._bus.connect_present(every_s=0.5)
 
     # -- shared ----------------------------------------------------------------------------------------------------
 

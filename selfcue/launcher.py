@@ -76,7 +76,7 @@ def execute(system: System, run_dir: Path, watcher: Watcher | None = None) -> No
             for topic in WATCHED:
                 bus.subscribe(topic)
             while supervisor.alive():
-                bus.connect_present()
+                bus.connect_present(every_s=0.5)
                 for one in bus.poll(_POLL_S):
                     if watcher is not None:
                         watcher(one.topic, one.message)

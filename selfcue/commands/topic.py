@@ -94,7 +94,7 @@ def _listen(topic: str, timeout_s: float) -> Iterator[Received]:
         bus.subscribe(topic)
         heard = time.monotonic()
         while True:
-            bus.connect_present()
+            bus.connect_present(every_s=0.5)
             for one in bus.poll(0.1):
                 heard = time.monotonic()
                 yield one
