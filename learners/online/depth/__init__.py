@@ -1,0 +1,1 @@
+"""The depth pair: stereo (or any trusted depth) teaches one camera."""

@@ -1,0 +1,291 @@
+"""The dense depth student: one picture in, inverse depth and its uncertainty at half resolution out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from selfcue.errors import BadInputError
+from selfcue.learners.nets.depth_net import DepthNet, DepthNetConfig
+from selfcue.learners.nets.flat import FlatParameters
+from selfcue.learners.online.depth.augment import augment
+from selfcue.learners.online.depth.dense_config import DenseConfig
+from selfcue.learners.online.depth.figures import LAPLACE_90, lesson_figures
+from selfcue.learners.online.depth.losses import edge_aware_smoothness, laplace_nll, scale_invariant
+from selfcue.learners.online.depth.resize import resize_picture
+from selfcue.learners.online.depth.sizes import DepthSizes
+from selfcue.learners.online.interfaces import ExportSpec, Lesson, Sample
+from selfcue.messages import Estimate, Image
+from selfcue.state import State
+
+
+class DenseStudent:
+    """A small convolutional net that says, for each pixel, a Laplace distribution over inverse depth.
+
+    Three sets of weights: *raw* ones learn, their running *average* asks to fly, and the *deployed* ones estimate; the
+    engine decides when the average is deployed. Deterministic for a seed as long as torch runs on one thread.
+
+    Source: methods after van Hecke et al. 2016 (persistent self-supervised learning), with a dense net in the place of
+    the texton words.
+    """
+
+    def __init__(self, sizes: DepthSizes, config: DenseConfig | None = None, *, seed: int = 0) -> None:
+        self.sizes = sizes
+        self.config = config or DenseConfig()
+        self.generator = torch.Generator().manual_seed(seed)
+        self.steps = 0
+        self.widen = 1.0
+        net_config = DepthNetConfig(sizes.channels, self.config.widths)
+        self._net, self._deployed_net = DepthNet(net_config), DepthNet(net_config)
+        self._net.reset_parameters(self.generator)
+        self._raw, self._deployed = FlatParameters(self._net), FlatParameters(self._deployed_net)
+        self._average = self._raw.vector.detach().clone()
+        self._deployed.copy_from(self._average)
+        self._deployed_net.requires_grad_(requires_grad=False)
+        self._rate = self.config.learning_rate
+        self._optimiser = self._new_optimiser()
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the net has."""
+        return self._average.numel()
+
+    # -- Student ---------------------------------------------------------------------------------------------------
+
+    def score(self, lessons: Sequence[Lesson]) -> Mapping[str, float]:
+        """Return the mean over ``lessons`` of the figures of ``lesson_figures``, with the deployed weights."""
+        rows = []
+        for lesson in lessons:
+            rho, b = self._say(_image(lesson))
+            rows.append(lesson_figures(rho, b * np.float32(self.widen), *_target(lesson)))
+        return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} if rows else {}
+
+    def residuals(self, lesson: Lesson) -> npt.NDArray[np.float32]:
+        """Return |error| / half-width of the uncalibrated 90 % interval at up to 256 of the lesson's pixels, (n,)."""
+        rho, b = self._say(_image(lesson))
+        target, weight = _target(lesson)
+        ratio: npt.NDArray[np.float32] = (np.abs(rho - target) / (LAPLACE_90 * b))[weight > 0]
+        return ratio[:: max(1, ratio.size // 256)]
+
+    def study(self, lessons: Sequence[Lesson]) -> Mapping[str, float]:
+        """Take one step of Adam; skip it (``skipped`` 1) where the gradient is not finite."""
+        pictures = _pictures([_image(lesson) for lesson in lessons])
+        target, weight = (torch.from_numpy(np.stack(part)) for part in zip(*map(_target, lessons), strict=True))
+        if not self.steps:
+            self._start_at(target[weight > 0])
+        pictures, target, weight = augment(pictures, target, weight, self.config.augment, self.generator)
+        pictures = _normalise(pictures)
+        rho, log_scale = self._read(self._net(pictures.contiguous(memory_format=torch.channels_last)))
+        share = torch.tensor([lesson.weight for lesson in lessons], dtype=torch.float32)
+        gray = torch.nn.functional.avg_pool2d(pictures.mean(dim=1), 2)
+        nll = laplace_nll(rho, log_scale, target, weight)
+        shape = scale_invariant(rho, target, weight)
+        smooth = edge_aware_smoothness(rho, gray)
+        loss = nll + self.config.scale_invariant * shape + self.config.smoothness * smooth
+        total = (loss * share).sum() / share.sum().clamp_min(1e-6)
+        self._raw.gradient.zero_()
+        total.backward()  # type: ignore[no-untyped-call]
+        norm = float(torch.linalg.vector_norm(self._raw.gradient))
+        losses = {"loss": float(total.detach()), "nll": float(nll.detach().mean()), "gradient": norm}
+        if not math.isfinite(norm) or not math.isfinite(losses["loss"]):
+            return {**losses, "skipped": 1.0}
+        self._raw.gradient.mul_(min(1.0, self.config.clip_norm / max(norm, 1e-12)))
+        self._optimiser.step()
+        self.steps += 1
+        decay = min(self.config.ema, (1.0 + self.steps) / (10.0 + self.steps))
+        self._average.lerp_(self._raw.vector.detach(), 1.0 - decay)
+        if self.config.estimate_with == "raw":
+            self._deployed.copy_from(self._raw.vector.detach())
+        return {**losses, "skipped": 0.0}
+
+    def estimate(self, sample: Sample) -> Estimate:
+        """Return inverse depth (h, w) at half the student's resolution, with its calibrated 90 % interval.
+
+        The calibrated Laplace scale can be had back from it: ``b = (upper - value) / ln 10``.
+        """
+        image = cast(Image, sample.inputs["image"])
+        rho, b = self._say(self.see(image))
+        b = b * np.float32(self.widen)
+        half = np.float32(LAPLACE_90) * b
+        sure = 1.0 - np.exp(-self.config.tolerance * rho / b)
+        return Estimate(
+            stamp_ns=image.stamp_ns,
+            frame_id=image.frame_id,
+            cue="student",
+            quantity="inverse_depth_per_m",
+            value=rho,
+            lower=np.maximum(rho - half, np.float32(0.0)),
+            upper=rho + half,
+            valid=np.ones(rho.shape, dtype=np.bool_),
+            confidence=float(sure.mean()),
+            model_id=f"dense-{self.steps}",
+        )
+
+    def see(self, image: Image) -> npt.NDArray[np.uint8]:
+        """Return the camera's picture at the student's size."""
+        channels = 1 if image.data.ndim == 2 else image.data.shape[2]
+        if channels != self.sizes.channels or image.data.dtype != np.uint8:
+            raise BadInputError(
+                f"the student was made for {self.sizes.channels}-channel 8-bit pictures, got {image.encoding!r}; "
+                "one camera teaches one student"
+            )
+        return resize_picture(image.data, (self.sizes.height, self.sizes.width))
+
+    def calibrate(self, widen: float) -> None:
+        """From now on stretch the scale b of every estimate by ``widen``."""
+        self.widen = widen
+
+    # -- weights that can be promoted ------------------------------------------------------------------------------
+
+    def candidate(self) -> State:
+        return State({}, {"weights": self._average.numpy().copy()})
+
+    def deployed(self) -> State:
+        return State({}, {"weights": self._deployed.vector.detach().numpy().copy()})
+
+    def deploy(self, weights: State) -> None:
+        self._deployed.copy_from(torch.from_numpy(weights.arrays["weights"]))
+
+    def restart(self, weights: State) -> None:
+        """Learn on from ``weights``, with a fresh optimiser; deploy them too."""
+        vector = torch.from_numpy(weights.arrays["weights"])
+        self._raw.copy_from(vector)
+        self._average.copy_(vector)
+        self._deployed.copy_from(vector)
+        self._optimiser = self._new_optimiser()
+
+    def export_weights(self) -> State:
+        """Return the deployed weights by parameter name, with what it takes to build the net they fit."""
+        named = self._deployed.split(self._deployed.vector.detach())
+        meta = {
+            "student": "dense",
+            "size": [self.sizes.width, self.sizes.height],
+            "channels": self.sizes.channels,
+            "widths": list(self.config.widths),
+            "rho_max_per_m": self.config.rho_max_per_m,
+        }
+        arrays = {name: part.numpy().copy() for name, part in named.items()}
+        return State({**meta, "steps": self.steps, "widen": self.widen}, arrays)
+
+    def start_from(self, weights: State) -> None:
+        """Start from what ``export_weights`` gave, with the smaller learning rate of a warm start.
+
+        The picture's size may differ, the net may not.
+
+        Raises:
+            BadInputError: the weights are of another kind or shape, or mean another range of depth.
+        """
+        wanted = {"student": "dense", "channels": self.sizes.channels, "rho_max_per_m": self.config.rho_max_per_m}
+        for name, value in wanted.items():
+            if weights.meta.get(name) != value:
+                raise BadInputError(f"these weights have {name} {weights.meta.get(name)!r}, this student {value!r}")
+        parts = []
+        for name, shape in self._raw.names:
+            found = weights.arrays.get(name)
+            if found is None or found.shape != shape:
+                raise BadInputError(
+                    f"these weights have {name!r} of shape {None if found is None else found.shape}, this student's "
+                    f"is {shape}; give it the same widths"
+                )
+            parts.append(found.reshape(-1))
+        self._rate = self.config.learning_rate_warm
+        self.widen = float(weights.meta["widen"])
+        self.steps = max(self.steps, 1)  # the head's start values are not to be set again
+        self.restart(State({}, {"weights": np.concatenate(parts)}))
+
+    # -- saving ----------------------------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        slot = self._optimiser.state.get(self._raw.vector, {})
+        meta = {"steps": self.steps, "widen": self.widen, "rate": self._rate, "adam_steps": int(slot.get("step", 0))}
+        arrays = {
+            "raw": self._raw.vector.detach().numpy().copy(),
+            "average": self._average.numpy().copy(),
+            "deployed": self._deployed.vector.detach().numpy().copy(),
+            "generator": self.generator.get_state().numpy().copy(),
+        }
+        for name in ("exp_avg", "exp_avg_sq"):
+            if name in slot:
+                arrays[name] = slot[name].numpy().copy()
+        return State(meta, arrays)
+
+    def load_state(self, state: State) -> None:
+        if state.arrays["raw"].shape != tuple(self._average.shape):
+            raise BadInputError(
+                f"the saved student has {state.arrays['raw'].size} weights, this one {self.parameters}; "
+                "resume with the settings it was started with"
+            )
+        self.steps, self.widen, self._rate = state.meta["steps"], state.meta["widen"], state.meta["rate"]
+        self._raw.copy_from(torch.from_numpy(state.arrays["raw"]))
+        self._average.copy_(torch.from_numpy(state.arrays["average"]))
+        self._deployed.copy_from(torch.from_numpy(state.arrays["deployed"]))
+        self.generator.set_state(torch.from_numpy(state.arrays["generator"].copy()))
+        self._optimiser = self._new_optimiser()
+        if "exp_avg" in state.arrays:
+            self._optimiser.state[self._raw.vector] = {
+                "step": torch.tensor(float(state.meta["adam_steps"])),
+                "exp_avg": torch.from_numpy(state.arrays["exp_avg"].copy()),
+                "exp_avg_sq": torch.from_numpy(state.arrays["exp_avg_sq"].copy()),
+            }
+
+    def export_spec(self) -> ExportSpec:
+        shape = (1, self.sizes.channels, self.sizes.height, self.sizes.width)
+        return ExportSpec(inputs={"picture": shape}, outputs=("inverse_depth_per_m", "scale_per_m"))
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _new_optimiser(self) -> torch.optim.Adam:
+        return torch.optim.Adam([self._raw.vector], lr=self._rate, foreach=False)
+
+    def _read(self, out: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn the net's two maps into inverse depth [1/m] and the log of its Laplace scale, each (B, h, w)."""
+        return self.config.rho_max_per_m * torch.sigmoid(out[:, 0]), out[:, 1].clamp(-7.0, 2.0)
+
+    def _say(self, picture: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return inverse depth and scale [1/m], each (h, w), that the deployed weights see in ``picture``."""
+        with torch.inference_mode():
+            batch = _normalise(_pictures([picture])).contiguous(memory_format=torch.channels_last)
+            rho, log_scale = self._read(self._deployed_net(batch))
+            return rho[0].contiguous().numpy(), log_scale[0].exp().contiguous().numpy()
+
+    def _start_at(self, targets: Tensor) -> None:
+        """Set the head's start values to the first lessons' median and spread: no step is lost on finding them."""
+        if not targets.numel():
+            return
+        median = targets.median()
+        spread = (targets - median).abs().mean().clamp_min(1e-3)
+        share = (median / self.config.rho_max_per_m).clamp(0.02, 0.98)
+        with torch.no_grad():
+            start = torch.stack((torch.log(share / (1 - share)), torch.log(spread)))
+            self._net.get_parameter("head.bias").copy_(start)
+        self._average.copy_(self._raw.vector.detach())
+
+
+def _image(lesson: Lesson) -> npt.NDArray[np.uint8]:
+    return lesson.inputs["image"]
+
+
+def _target(lesson: Lesson) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return the lesson's inverse depth (0 where there is none) and weight, each (h, w) float32."""
+    target = lesson.target["inverse_depth_per_m"].astype(np.float32)
+    known = np.isfinite(target)
+    weight = np.where(known, lesson.target["weight"].astype(np.float32), np.float32(0.0))
+    return np.where(known, target, np.float32(0.0)), weight
+
+
+def _pictures(pictures: Sequence[npt.NDArray[np.uint8]]) -> Tensor:
+    """Return (B, C, H, W) float32 in [0, 1]."""
+    batch = torch.from_numpy(np.stack(pictures)).to(torch.float32).div_(255.0)
+    return batch.unsqueeze(1) if batch.ndim == 3 else batch.permute(0, 3, 1, 2)
+
+
+def _normalise(pictures: Tensor) -> Tensor:
+    """Take each picture's mean and deviation out, so that a jump of the exposure changes nothing."""
+    deviation, mean = torch.std_mean(pictures, dim=(1, 2, 3), keepdim=True)
+    return (pictures - mean) / deviation.clamp_min(0.02)
