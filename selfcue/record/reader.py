@@ -8,44 +8,22 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 from selfcue.errors import BadInputError
-from selfcue.messages import Message
 from selfcue.record import attachment
 from selfcue.record.chunk import Chunk, RawMessage, load_chunk
 from selfcue.record.convert import from_ros
 from selfcue.record.decoder import Decoder, schema_and_type
+from selfcue.record.entry import LogEntry, OnDamage, TopicInfo
 from selfcue.record.file_bytes import FileBytes
 from selfcue.record.layout import END, SOURCE, losses, on_bus
 from selfcue.record.scan import ChunkSpan, Damage, scan
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-OnDamage = Literal["raise", "skip"]
-
-
-class LogEntry(NamedTuple):
-    """One message of a log and the system's time at which it was recorded."""
-
-    topic: str
-    message: Message
-    log_time_ns: int
-
-
-@dataclass(frozen=True)
-class TopicInfo:
-    """One topic of a log. ``type`` is the name of our message, empty where we have none for ``schema``."""
-
-    topic: str
-    type: str
-    schema: str
-    count: int
-    sources: tuple[str, ...]
 
 
 class LogReader:
@@ -89,13 +67,11 @@ class LogReader:
         good = []
         for span in self._chunks:
             try:
-                chunk = load_chunk(self._file, span)
+                chunk = self._open_chunk(span)
             except ValueError as error:
                 self.damage.append(Damage(span.offset, span.size, str(error)))
                 continue
             good.append(span)
-            self._scan.schemas.update(chunk.schemas)
-            self._scan.channels.update(chunk.channels)
             self._counts.update(raw.channel for raw in chunk.messages)
         self._chunks = good
 
@@ -207,7 +183,7 @@ class LogReader:
 
     def _load(self, span: ChunkSpan, on_damage: OnDamage) -> Chunk | None:
         try:
-            return load_chunk(self._file, span)
+            return self._open_chunk(span)
         except ValueError as error:
             damage = Damage(span.offset, span.size, str(error))
             if on_damage == "raise":
@@ -215,6 +191,17 @@ class LogReader:
             if damage not in self.damage:
                 self.damage.append(damage)
             return None
+
+    def _open_chunk(self, span: ChunkSpan) -> Chunk:
+        """Return a chunk, its channels noted. Raises ValueError where it is damaged."""
+        chunk = load_chunk(self._file, span)
+        if not self._scan.indexed:
+            self._scan.schemas.update(chunk.schemas)
+            self._scan.channels.update(chunk.channels)
+        unknown = {raw.channel for raw in chunk.messages}.difference(self._scan.channels)
+        if unknown:
+            raise ValueError(f"the chunk's messages belong to channels {sorted(unknown)}, which the log does not name")
+        return chunk
 
     def _damaged(self, damage: Damage) -> BadInputError:
         return BadInputError(f"{self.path} is damaged: {damage}; read the rest with on_damage='skip'")

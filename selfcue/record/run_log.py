@@ -14,8 +14,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from selfcue.errors import BadInputError
+from selfcue.record.entry import LogEntry, OnDamage, TopicInfo
 from selfcue.record.layout import START, SUPERSEDES
-from selfcue.record.reader import LogEntry, LogReader, OnDamage, TopicInfo
+from selfcue.record.reader import LogReader
 from selfcue.record.scan import Damage
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ from selfcue.errors import BadInputError, LossError, MissingDependencyError
 from selfcue.messages import CameraInfo, Image, Imu, JournalEvent, Message, PointCloud
 from selfcue.node import ClockOwner, Link, Publisher
 from selfcue.record import node as recorder_module
+from selfcue.record.entry import LogEntry
 from selfcue.record.layout import START
 from selfcue.record.node import RecorderNode, RecorderParams
-from selfcue.record.reader import LogEntry, LogReader
+from selfcue.record.reader import LogReader
 from selfcue.record.run_log import RunLog, open_log, read_run
 from selfcue.record.standard_topics import STANDARD_TOPICS, Recorded
 from selfcue.state import State
