@@ -12,7 +12,7 @@ from selfcue.optional import require
 from selfcue.sim.flight_control import GRAVITY, Airframe, Gains
 from selfcue.sim.worlds.world import Box, World
 
-CAGE = "cage"
+BODY, CAGE = "drone", "cage"
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def build_model(world: World, settings: BodySettings) -> Any:
 
 
 def _add_drone(bodies: ET.Element, settings: BodySettings) -> None:
-    drone = ET.SubElement(bodies, "body", name="drone", pos="0 0 1.2")
+    drone = ET.SubElement(bodies, "body", name=BODY, pos="0 0 1.2")
     ET.SubElement(drone, "freejoint", name="free")
     ET.SubElement(
         drone,

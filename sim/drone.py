@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from selfcue.errors import BadInputError
-from selfcue.sim.body_model import CAGE, BodySettings, build_model, load_mujoco
-from selfcue.sim.flight_control import FlightController
+from selfcue.sim.body_model import BODY, CAGE, BodySettings, build_model, load_mujoco
+from selfcue.sim.flight_control import GRAVITY, FlightController
 from selfcue.sim.pose import Pose, rotation_rows
 from selfcue.sim.worlds.world import World
 from selfcue.state import State, generator_from, generator_state
@@ -52,8 +52,14 @@ class Drone:
         self._rng = rng
         self.step_ns = settings.physics_us * 1000
         heights = (settings.low_m, min(settings.high_m, world.size_m[2] - settings.radius_m - 0.05))
+        if not heights[0] < heights[1]:
+            raise BadInputError(
+                f"a room {world.size_m[2]:g} m high leaves body of radius_m {settings.radius_m:g} no height to fly at "
+                f"above low_m {settings.low_m:g}; give a higher room or a lower low_m"
+            )
         self._control = FlightController(settings.airframe(), settings.gains, settings.physics_us * 1e-6, heights)
         self._cage = self._mujoco.mj_name2id(self._model, self._mujoco.mjtObj.mjOBJ_GEOM, CAGE)
+        self._body = self._mujoco.mj_name2id(self._model, self._mujoco.mjtObj.mjOBJ_BODY, BODY)
         self._now_ns = 0
         self._gust = np.zeros(3)
         self._last_touch_ns = -CONTACT_GAP_NS
@@ -64,7 +70,7 @@ class Drone:
         data, settings = self._data, self._settings
         self._mujoco.mj_resetData(self._model, data)
         data.qpos[:] = (*position, math.cos(yaw_rad / 2), 0.0, 0.0, math.sin(yaw_rad / 2))
-        data.act[:] = settings.mass_kg * 9.81 / 4.0 if motors_on else 0.0
+        data.act[:] = settings.mass_kg * GRAVITY / 4.0 if motors_on else 0.0
         data.ctrl[:] = data.act
         self._control.hold_altitude(position[2])
 
@@ -123,7 +129,7 @@ class Drone:
             keep = math.exp(-seconds / self._settings.gust_s)
             fresh = self._settings.gust_n * math.sqrt(1.0 - keep * keep)
             self._gust = keep * self._gust + fresh * self._rng.standard_normal(3)
-            self._data.xfrc_applied[1, :3] = self._gust
+            self._data.xfrc_applied[self._body, :3] = self._gust
 
     def _feel(self, collisions: list[Collision]) -> None:
         """Note what the cage touches now: a new collision, or more of the last one."""
@@ -147,7 +153,7 @@ class Drone:
 
     def state(self) -> State:
         """Return all it takes to continue bit for bit."""
-        kind = self._mujoco.mjtState.mjSTATE_INTEGRATION
+        kind = int(self._mujoco.mjtState.mjSTATE_INTEGRATION)
         physics = np.empty(self._mujoco.mj_stateSize(self._model, kind))
         self._mujoco.mj_getState(self._model, self._data, physics, kind)
         meta = {
@@ -160,7 +166,7 @@ class Drone:
 
     def load_state(self, state: State) -> None:
         """Continue from ``state``. Raises BadInputError where it belongs to another model."""
-        kind = self._mujoco.mjtState.mjSTATE_INTEGRATION
+        kind = int(self._mujoco.mjtState.mjSTATE_INTEGRATION)
         physics, wanted = state.arrays["physics"], self._mujoco.mj_stateSize(self._model, kind)
         if physics.shape != (wanted,):
             raise BadInputError(

@@ -8,11 +8,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 
-from selfcue.errors import BadInputError
 from selfcue.messages import (
     CameraInfo,
     Contact,
@@ -26,7 +24,6 @@ from selfcue.messages import (
     WorldMap,
 )
 from selfcue.sim.body_model import BodySettings
-from selfcue.sim.camera import StereoSettings
 from selfcue.sim.drone_node import DroneNode
 from selfcue.sim.drone_params import DroneParams, StartPose
 from selfcue.sim.faults import Fault
@@ -251,48 +248,3 @@ def test_a_restored_flight_continues_bit_for_bit(tmp_path: Path) -> None:
                 assert np.array_equal(getattr(one, name), getattr(other, name)), (topic, name)
     assert len(again.published("stereo/left/image")) == 30
     assert loop.snapshot().digest() == again.snapshot().digest()
-
-
-def test_settings_come_from_a_launch_file() -> None:
-    params = msgspec.convert(
-        {
-            "seed": 3,
-            "duration_s": 60,
-            "world": {"n_obstacles": 2, "texture_family": "unseen"},
-            "stereo": {"width": 160, "height": 120},
-            "noise": {"camera": {"read_levels": 0.5}},
-            "faults": [{"at_s": 30, "sensor": "stereo_right", "kind": "dead"}],
-            "start": {"x_m": 0.5, "y_m": 1, "yaw_rad": 0},
-        },
-        DroneParams,
-    )
-    params.check()
-    assert params.world == RoomSettings(n_obstacles=2, texture_family="unseen")
-    assert params.faults == (Fault(30.0, "stereo_right", "dead"),)
-    assert params.stereo == StereoSettings(width=160, height=120)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        (replace(PARAMS, seed=-1), "seed -1"),
-        (replace(PARAMS, duration_s=0.0), "duration_s 0.0"),
-        (replace(PARAMS, camera_hz=30.0), "camera_hz 30 is no whole number of ticks of 25 ms; use one of 40, 20, 10"),
-        (replace(PARAMS, camera_hz=80.0), "camera_hz 80 is no whole number of ticks"),
-        (replace(PARAMS, camera_hz=0.0), "camera_hz 0 and imu_hz 200 must be above 0"),
-        (replace(PARAMS, imu_hz=150.0), "imu_hz 150 is no whole number of physics steps of 2.5 ms"),
-        (replace(PARAMS, truth_depth_hz=7.0), "truth_depth_hz 7 is no whole number of picture pairs of 50 ms"),
-        (replace(PARAMS, lidar_hz=-1.0), "lidar_hz -1.0 is not a rate"),
-        (replace(PARAMS, tick_ms=26.0), "tick_ms 26 is no whole number of physics steps"),
-        (replace(PARAMS, altitude_m=3.0), "altitude_m 3 does not fit"),
-        (replace(PARAMS, start_clearance_m=2.4), r"no place with 2\.4 m of clearance"),
-        (replace(PARAMS, world=RoomSettings(texture_family="x")), "texture family 'x'"),
-        (replace(PARAMS, stereo=StereoSettings(width=1)), "stereo 1 x 96 px"),
-        (replace(PARAMS, faults=(Fault(1.0, "imu", "swap"),)), "imu:swap|swap needs both cameras"),
-        (replace(PARAMS, start=StartPose(9.0, 0.0)), r"start \(9, 0\) m is not free"),
-    ],
-)
-def test_bad_settings_give_one_line(tmp_path: Path, wrong: DroneParams, words: str) -> None:
-    with pytest.raises(BadInputError, match=words) as error:
-        system(tmp_path, wrong)
-    assert "\n" not in str(error.value)

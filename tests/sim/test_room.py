@@ -119,7 +119,7 @@ def test_free_points_are_free_and_cover_the_room() -> None:
     [
         (RoomSettings(texture_family="wallpaper"), "texture family 'wallpaper' is not known; use one of default"),
         (RoomSettings(n_obstacles=-1), "n_obstacles -1"),
-        (RoomSettings(n_obstacles=40), "40 obstacles with 1 m gaps do not fit in 5 x 5 m"),
+        (RoomSettings(size_m=(2.5, 2.5, 2.8)), r"4 obstacles with 1 m gaps do not fit in 2\.5 x 2\.5 m"),
         (RoomSettings(size_m=(0.0, 5.0, 2.8)), "size_m"),
         (RoomSettings(thin=1.5), "thin 1.5 is not a share"),
         (RoomSettings(gap_m=float("nan")), "gap_m nan"),

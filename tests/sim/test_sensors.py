@@ -33,7 +33,7 @@ def test_camera_info_of_a_rectified_pair() -> None:
     assert left.baseline_m == 0.0
     assert right.baseline_m == pytest.approx(0.06)
     assert right.p[3] == pytest.approx(-SETTINGS.focal_px * 0.06)
-    assert left.k == right.k == (SETTINGS.focal_px, 0, 63.5, 0, SETTINGS.focal_px, 47.5, 0, 0, 1)
+    assert left.k == right.k == (SETTINGS.focal_px, 0.0, 63.5, 0.0, SETTINGS.focal_px, 47.5, 0.0, 0.0, 1.0)
     assert (left.width, left.height) == (128, 96)
 
 
