@@ -44,7 +44,7 @@ def _show(summary: dict[str, Any]) -> None:
 
     console = Console()
     console.print(summary["path"], markup=False, highlight=False, style="bold")
-    size = f"{summary['bytes'] / 1e6:.1f} MB, {summary['messages']} messages in {summary['duration_s']:.3f} s"
+    size = f"{_size(summary['bytes'])}, {summary['messages']} messages in {summary['duration_s']:.3f} s"
     console.print(f"{size}, from {summary['start_s']:.3f} s to {summary['end_s']:.3f} s", highlight=False)
     table = Table(box=None, pad_edge=False)
     for heading, justify in (
@@ -65,3 +65,7 @@ def _show(summary: dict[str, Any]) -> None:
             listed = ", ".join(f"{topic} {count}" for topic, count in counts.items())
             console.print(f"{name}: {listed}", markup=False, highlight=False)
     console.print("complete" if summary["complete"] else "INCOMPLETE", style="green" if summary["complete"] else "red")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

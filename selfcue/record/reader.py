@@ -92,10 +92,8 @@ class LogReader:
         """What is missing, in one line; empty where nothing is."""
         parts = [] if END not in self.metadata else list(losses(self.metadata[END]))
         if not self.finished and not parts:
-            parts.append(
-                f"the file was not finished: it is whole up to {self.end_ns / 1e9:.3f} s, "
-                f"{self._scan.tail} bytes of an unwritten chunk are lost"
-            )
+            torn = f"; {self._scan.tail} torn bytes at its end" if self._scan.tail else ""
+            parts.append(f"the file was not finished: it is whole up to {self.end_ns / 1e9:.3f} s{torn}")
         parts.extend(f"damaged: {damage}" for damage in self.damage)
         return "; ".join(parts)
 

@@ -16,7 +16,7 @@ class TopicRule:
     Attributes:
         jpeg: quality (1 to 100) at which rgb8 and mono8 images are written as JPEG under ``TOPIC/compressed``; None
             writes them as they are. Images of other encodings are always written as they are.
-        max_hz: at most so many messages a second of log time; None: all. What is left out is counted in the log.
+        max_hz: at most so many messages a second of their stamps; None: all. What is left out is counted in the log.
     """
 
     jpeg: int | None = None
@@ -40,9 +40,10 @@ def rule_for(topic: str, rules: Mapping[str, TopicRule]) -> TopicRule:
 
 
 class Throttle:
-    """Lets at most one message through per period of log time.
+    """Lets the first message of each period through, by stamp.
 
-    Periods lie on a fixed grid from time 0, so the choice depends on the times alone, not on where recording began.
+    Periods lie on a fixed grid from time 0. So what was made of one picture, stamped alike, is kept or left out
+    together on all topics of one rate, and the choice does not depend on where recording began.
     """
 
     def __init__(self, max_hz: float, slot: int = -1) -> None:
@@ -50,8 +51,8 @@ class Throttle:
         self.slot = slot
         """The period that had its message; -1: none yet."""
 
-    def admits(self, log_time_ns: int) -> bool:
-        slot = log_time_ns // self._period_ns
+    def admits(self, stamp_ns: int) -> bool:
+        slot = stamp_ns // self._period_ns
         if slot == self.slot:
             return False
         self.slot = slot

@@ -12,7 +12,7 @@ class Recorded:
     Attributes:
         type: name of its messages, as in ``selfcue.messages``.
         jpeg: quality (1 to 100) at which rgb8 and mono8 images are stored as JPEG; None: as they are.
-        max_hz: at most so many messages a second of log time; None: all.
+        max_hz: at most so many messages a second of their stamps; None: all.
     """
 
     type: str

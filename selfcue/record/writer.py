@@ -129,7 +129,7 @@ class LogWriter:
         if not 0 <= message.seq <= MAX_SEQ or not 0 <= log_time_ns < 1 << 63:
             raise BadInputError(f"{topic}: seq {message.seq} or log time {log_time_ns} ns is out of range")
         channel = self._channel(topic, message)
-        if channel.throttle is not None and not channel.throttle.admits(log_time_ns):
+        if channel.throttle is not None and not channel.throttle.admits(message.stamp_ns):
             self.throttled[topic] += 1
             return False
         if channel.jpeg is not None:

@@ -223,6 +223,19 @@ def test_throttled_topics_are_thinned_evenly_and_counted(tmp_path: Path) -> None
         assert log.complete  # what was asked for is no loss
 
 
+def test_what_was_made_of_one_picture_is_kept_together(tmp_path: Path) -> None:
+    writer = LogWriter(tmp_path / "a.mcap", rules={"left": TopicRule(max_hz=5.0), "depth": TopicRule(max_hz=1.0)})
+    for i in range(100):
+        writer.write("left", image(i, 2), (i * 50 + 25) * MS)
+        writer.write("depth", image(i, 2), (i * 50 + 75) * MS)
+    writer.close()
+    with LogReader(tmp_path / "a.mcap") as log:
+        left = {entry.message.stamp_ns for entry in log.messages(["left"])}
+        depth = {entry.message.stamp_ns for entry in log.messages(["depth"])}
+    assert (len(left), len(depth)) == (25, 5)
+    assert depth < left
+
+
 def test_a_throttle_never_exceeds_its_rate() -> None:
     throttle = Throttle(15.0)
     kept = [t for t in range(0, 10_000, 25) if throttle.admits(t * MS)]

@@ -101,8 +101,8 @@ def test_everything_heard_is_logged_at_the_tick_after(tmp_path: Path, equal: Equ
         assert all(equal(e.message, sent) for e, sent in zip(entries, loop.published("imu")[:100], strict=True))
         assert all(entry.log_time_ns == -(-entry.message.stamp_ns // TICK_NS) * TICK_NS + TICK_NS for entry in entries)
         # Pictures come at 20 Hz and are thinned to 10.
-        assert [entry.message.seq for entry in log.messages(["left"])] == [0, 1, 3, 5, 7, 9]
-        assert json.loads(log.metadata["selfcue.end"]["throttled"]) == {"left": 4}
+        assert [entry.message.seq for entry in log.messages(["left"])] == [0, 2, 4, 6, 8]
+        assert json.loads(log.metadata["selfcue.end"]["throttled"]) == {"left": 5}
         assert len(list(log.messages(["info"]))) == 1
 
 
