@@ -1,0 +1,38 @@
+"""docs/logs.md does what it says."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from selfcue.config.decode import decode
+from selfcue.record.node import RecorderParams
+
+TEXT = (Path(__file__).parents[2] / "docs" / "logs.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+
+
+def test_the_python_blocks_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = blocks("python")
+    assert len(found) == 2
+    for block in found:
+        exec(compile(block, "logs.md", "exec"), {})
+    printed = capsys.readouterr().out.splitlines()
+    assert "complete" in printed[0]
+    assert printed[1] == "imu 250000000 (0.0, 0.0, 9.81)"
+    assert len(printed) == 51
+
+
+def test_the_launch_block_decodes() -> None:
+    (block,) = blocks("yaml")
+    (node,) = yaml.safe_load(block)["processes"]["recorder"]
+    params = decode(node["params"], RecorderParams)
+    assert params.compression == "zstd"
+    assert params.topics["stereo/left/image"].jpeg == 90
