@@ -303,11 +303,8 @@ def make_node(spec: NodeSpec, origin: str, process: str) -> Node:
     where = f"{origin}: processes.{process}.{spec.name}"
     try:
         kind = plugins.load(plugins.NODES, spec.node)
-    except BadInputError as error:
-        raise BadInputError(f"{where}: {error}") from error
-    try:
         params = decode(spec.params, kind.Params, "params")
-    except ValueError as error:
-        raise BadInputError(f"{where}.{error}") from error
-    node: Node = kind(spec.name, params)
+        node: Node = kind(spec.name, params)
+    except (ValueError, BadInputError) as error:
+        raise BadInputError(f"{where}: {error}") from error
     return node

@@ -1,0 +1,179 @@
+"""The main job: learn from stereo, lose it, fly on with one eye; and the same path on a real drive."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from pathlib import Path
+from typing import Any
+
+from selfcue.benchmarks.obstacle_auc import PLACES, layouts, load_student, measure_auc
+from selfcue.benchmarks.result import BenchResult, Claim
+from selfcue.benchmarks.runs import Done, Job, run_all
+
+ROOMS = (201, 202, 203, 204, 205)
+"""Scored rooms; none of them was used to choose a setting."""
+SEEDS = (1, 2, 3)
+CORES_PER_RUN = 1
+
+
+def measure(work: Path, *, quick: bool) -> BenchResult:
+    """Run everything (``quick``: two rooms, short flights, one seed of the drive) and judge the claims."""
+    rooms, seeds = (ROOMS[:2], SEEDS[:1]) if quick else (ROOMS, SEEDS)
+    minute = 12.0 if quick else 60.0
+    flights = run_all(_flights(rooms, minute), work, side_by_side=max(1, (os.cpu_count() or 1)), title="flights")
+    speed = run_all([_speed_job(minute)], work, side_by_side=1, title="speed, alone on the machine")["speed"]
+    rows = [row for arm in ARMS for row in [_arm_row(arm, [flights[f"{arm}-{room}"] for room in rooms])]]
+    claims = [*_flight_claims(flights, rooms), *_auc(flights, rooms, rows, quick=quick), *_speed_claims(speed)]
+    notes = [f"rooms {rooms}, unit of time {minute:.0f} s; every run: selfcue run drone_depth …; runs in {work}"]
+    drive = _drive_path()
+    if drive is None:
+        notes.append("no real drive: set SELFCUE_DATA to a folder that holds kitti_raw_stereo_lidar")
+    else:
+        claims += _drive_claims(drive, work, seeds, rows)
+    return BenchResult("first-flight", quick, rows, claims, notes)
+
+
+ARMS: dict[str, tuple[float, float, tuple[str, ...]]] = {
+    "training-wheels-5": (5, 5, ("--strategy", "training-wheels")),
+    "cold-turkey-2.5": (2.5, 5, ("--strategy", "cold-turkey")),
+    "training-wheels-2.5": (2.5, 5, ("--strategy", "training-wheels")),
+    "cold-turkey-5": (5, 5, ("--strategy", "cold-turkey")),
+    "blind": (0.02, 5, ("--strategy", "cold-turkey", "--pilot", "blind")),
+}
+"""Arm: minutes of learning, minutes of one-eyed flight, and who flies."""
+
+
+def _flights(rooms: tuple[int, ...], minute: float) -> list[Job]:
+    jobs = []
+    for room in rooms:
+        for arm, (learn, fly, words) in ARMS.items():
+            times = ("--learn", str(learn * minute), "--duration", str((learn + fly) * minute))
+            jobs.append(Job(f"{arm}-{room}", ("run", "drone_depth", "--seed", str(room), *times, *words)))
+    return jobs
+
+
+def _speed_job(minute: float) -> Job:
+    times = ("--learn", str(2 * minute), "--duration", str(2 * minute))
+    return Job("speed", ("run", "drone_depth", "--seed", "200", *times, "--strategy", "training-wheels"))
+
+
+def _one_eyed(done: Done) -> dict[str, Any]:
+    return dict(done.report["phases"]["MONO_ONLY"])
+
+
+def _arm_row(arm: str, runs: list[Done]) -> dict[str, Any]:
+    flown = [_one_eyed(run) for run in runs]
+    minutes = sum(one["seconds"] for one in flown) / 60
+    learned = [run.report["phases"].get("MONO_TW") for run in runs]
+    return {
+        "arm": arm,
+        "rooms": len(runs),
+        "one-eyed min": minutes,
+        "collisions/min": sum(one["collisions"] for one in flown) / minutes,
+        "by room": " ".join(str(one["collisions"]) for one in flown),
+        "m/min": sum(one["metres"] for one in flown) / minutes,
+        "cells": statistics.mean(one["cells"] for one in flown),
+        "AbsRel": _mean([one["abs_rel_student"] for one in flown]),
+        "AUC in flight": _mean([one["obstacle_auc"] for one in flown]),
+        "overrides/min learning": _mean([one["overrides_per_min"] for one in learned if one]),
+    }
+
+
+def _rate(flights: dict[str, Done], arm: str, rooms: tuple[int, ...]) -> float:
+    flown = [_one_eyed(flights[f"{arm}-{room}"]) for room in rooms]
+    return sum(one["collisions"] for one in flown) / (sum(one["seconds"] for one in flown) / 60)
+
+
+def _flight_claims(flights: dict[str, Done], rooms: tuple[int, ...]) -> list[Claim]:
+    ours, blind = _rate(flights, "training-wheels-5", rooms), _rate(flights, "blind", rooms)
+    cold, cold_equal = _rate(flights, "cold-turkey-2.5", rooms), _rate(flights, "cold-turkey-5", rooms)
+    ours_short = _rate(flights, "training-wheels-2.5", rooms)
+    speeds = [_one_eyed(flights[f"training-wheels-5-{room}"])["metres_per_min"] for room in rooms]
+    seen = [
+        _one_eyed(flights[f"training-wheels-5-{room}"])["cells"]
+        / max(1, flights[f"cold-turkey-5-{room}"].report["phases"]["STEREO"]["cells"])
+        for room in rooms
+    ]
+    how = f"{len(rooms)} rooms, training wheels, 5 min of learning, 5 min one-eyed"
+    return [
+        Claim("metres", "one-eyed flight covers ground", ">= 14 m/min in the mean of rooms", statistics.mean(speeds),
+              statistics.mean(speeds) >= 14, how),
+        Claim("cells", "one-eyed flight visits what stereo flight visits", ">= 0.7 of the 0.25 m cells, median of rooms",
+              statistics.median(seen), statistics.median(seen) >= 0.7, how + "; stereo: 5 min in the same room"),
+        Claim("blind", "collisions against the blind control", "<= 1/30 of its rate", ours / blind if blind else None,
+              bool(blind) and ours <= blind / 30, f"{ours:.2f} against {blind:.2f} collisions/min; {how}"),
+        Claim("cold-turkey-2.5", "fewer collisions than cold turkey after 2.5 min of learning", "difference < 0",
+              ours - cold, ours < cold, f"{ours:.2f} (5 min) against {cold:.2f} collisions/min"),
+        Claim("cold-turkey-equal-2.5", "the same at equal learning time, 2.5 min", "difference < 0 (told, no gate)",
+              ours_short - cold, True, f"{ours_short:.2f} against {cold:.2f} collisions/min"),
+        Claim("cold-turkey-equal-5", "the same at equal learning time, 5 min", "difference < 0 (told, no gate)",
+              ours - cold_equal, True, f"{ours:.2f} against {cold_equal:.2f} collisions/min"),
+    ]  # fmt: skip
+
+
+def _auc(flights: dict[str, Done], rooms: tuple[int, ...], rows: list[dict[str, Any]], *, quick: bool) -> list[Claim]:
+    goals = {"other layout": 0.89, "unseen textures": 0.80}
+    claims = []
+    for place in PLACES:
+        found = []
+        for room in rooms:
+            student = load_student(flights[f"training-wheels-5-{room}"].folder / "learner" / "student.safetensors")
+            found.append(measure_auc(student, layouts(place, room, 5), 20 if quick else 100))
+        values = [auc for auc, _, _ in found]
+        poses, near = sum(n for _, n, _ in found), sum(n for _, _, n in found)
+        how = f"median of {len(rooms)} students, each at {poses // len(rooms)} poses in 5 layouts; {near} of {poses} near"
+        rows.append({"arm": f"obstacle AUC, {place}", "rooms": len(rooms), "AUC": statistics.median(values),
+                     "by room": " ".join(f"{value:.3f}" for value in values)})  # fmt: skip
+        if place in goals:
+            median = statistics.median(values)
+            claims.append(Claim(f"auc {place}", f"obstacle AUC, {place}", f">= {goals[place]}", median,
+                                median >= goals[place], how))  # fmt: skip
+    return claims
+
+
+def _speed_claims(done: Done) -> list[Claim]:
+    factor = done.report["seconds"] / done.wall_s
+    return [
+        Claim("speed", "whole loop: render, match, learn, infer, fly, record, over processes", ">= 2 x real time",
+              factor, factor >= 2, f"{done.report['seconds']:.0f} s simulated in {done.wall_s:.0f} s, start and report "
+              "included, learning all the time, alone on the machine"),
+        Claim("memory", "peak memory, sum over processes (PSS)", "< 1.5 GB", done.peak_bytes / 1e9,
+              done.peak_bytes < 1.5e9, "sampled every 0.25 s"),
+    ]  # fmt: skip
+
+
+def _drive_path() -> Path | None:
+    folder = Path(os.environ.get("SELFCUE_DATA", "")) / "kitti_raw_stereo_lidar"
+    return folder.resolve() if os.environ.get("SELFCUE_DATA") and folder.is_dir() else None
+
+
+def _drive_claims(drive: Path, work: Path, seeds: tuple[int, ...], rows: list[dict[str, Any]]) -> list[Claim]:
+    jobs = []
+    for seed in seeds:
+        words = ("learn", "depth", str(drive), "--seed", str(seed), "--learn-until")
+        jobs += [Job(f"drive-frozen-{seed}", (*words, "239")), Job(f"drive-all-{seed}", (*words, "100000"))]
+    runs = run_all(jobs, work, side_by_side=max(1, (os.cpu_count() or 1)), title="real drive")
+    claims = []
+    for name, kind, goal in (("predict before learn, frame 200 on", "all", 0.35), ("frozen after 239", "frozen", 0.30)):
+        found = [_stretch(runs[f"drive-{kind}-{seed}"].report, 200 if kind == "all" else 240) for seed in seeds]
+        row = {key: statistics.median(one[key] for one in found) for key in found[0]}
+        rows.append({"arm": f"real drive, {name}", "rooms": len(seeds), **row})
+        gain = statistics.median(1 - one["student"] / one["row mean"] for one in found)
+        how = f"median of {len(seeds)} seeds; {found[0]['LiDAR frames']} LiDAR frames"
+        claims.append(Claim(f"drive {kind}", f"AbsRel below the row mean, {name}", f">= {goal:.0%}", gain,
+                            gain >= goal, how))  # fmt: skip
+        if kind == "frozen":
+            pixel = statistics.median(1 - one["student"] / one["pixel mean"] for one in found)
+            claims.append(Claim("drive pixel", f"AbsRel below the per-pixel mean, {name}", "> 0", pixel, pixel > 0, how))
+    return claims
+
+
+def _stretch(report: dict[str, Any], first_frame: int) -> dict[str, float]:
+    """Return AbsRel of student, teacher and priors from ``first_frame`` on."""
+    raise KeyError(first_frame, sorted(report))
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.mean(known) if known else None
