@@ -64,23 +64,34 @@ class ExposureWatch:
         self.std = 0.0
         self.mean = 0.0
         self._bad = Stretch()
+        self._blurred = Stretch()
         self._black = Stretch()
 
-    def update(self, stamp_ns: int, gray: Pixels, other_gray: Pixels) -> None:
-        """Take in this camera's and the other's (H, W) uint8 image; every second pixel of each is looked at."""
+    def update(self, stamp_ns: int, gray: Pixels, other: ExposureWatch | None = None) -> None:
+        """Take in this camera's (H, W) uint8 image; every second pixel of it is looked at.
+
+        ``other``: the other camera's watch, which holds its last image's figures.
+        """
         config = self._config
         sampled = gray[::2, ::2]
-        self.saturated_share = _saturated_share(sampled)
+        self.saturated_share = float((sampled >= 250).mean())
         self.detail_share = float((np.abs(np.diff(sampled.astype(np.int16), axis=1)) > config.detail_step).mean())
         self.mean, self.std = float(sampled.mean()), float(sampled.std())
         dull = self.std < config.dull_std
         saturated = self.saturated_share > config.saturated_share and (
             self.detail_share < config.detail_share
             or self.saturated_share > config.saturated_always
-            or self.saturated_share > _saturated_share(other_gray[::2, ::2]) + config.saturated_share
+            or (other is not None and self.saturated_share > other.saturated_share + config.saturated_share)
         )
+        blurred = other is not None and self.detail_share < config.blur_ratio * other.detail_share
         self._bad.update(stamp_ns, holds=dull or saturated)
+        self._blurred.update(stamp_ns, holds=blurred and other is not None and other.detail_share > config.detail_share)
         self._black.update(stamp_ns, holds=dull and self.mean < config.black_mean)
+
+    @property
+    def blurred(self) -> bool:
+        """The image has lacked detail that the other camera sees for long enough."""
+        return self._blurred.lasts(self._config.suspect_after_s + self._config.lost_after_s)
 
     @property
     def suspect(self) -> bool:
@@ -95,14 +106,12 @@ class ExposureWatch:
         return {
             "values": [self.saturated_share, self.detail_share, self.std, self.mean],
             "bad": self._bad.meta(),
+            "blurred": self._blurred.meta(),
             "black": self._black.meta(),
         }
 
     def load_meta(self, meta: dict[str, Any]) -> None:
         self.saturated_share, self.detail_share, self.std, self.mean = meta["values"]
         self._bad.load_meta(meta["bad"])
+        self._blurred.load_meta(meta["blurred"])
         self._black.load_meta(meta["black"])
-
-
-def _saturated_share(sampled: Pixels) -> float:
-    return float((sampled >= 250).mean())

@@ -32,15 +32,13 @@ class LeftRightWatch:
 
     def update(self, stamp_ns: int, match: Match, *, healthy: bool) -> None:
         """Take in one match; ``healthy`` tells whether it may count for what is usual."""
-        rate, near_now = match.left_right_rate, match.near_share > self._config.near_share
-        if near_now:
-            self._near_ns = stamp_ns
-        elif rate >= self.limit:  # False for NaN
-            self._near_ns = None  # away from the near surface, and all is well
-        if self._near_ns is not None and stamp_ns - self._near_ns < self._config.near_grace_s * 1e9:
-            self._low.update(stamp_ns, holds=False)
-        elif math.isnan(rate):
-            self._low.update(stamp_ns, holds=self.low)  # no texture, no news
+        rate = match.left_right_rate
+        if rate >= self.limit:  # False for NaN
+            # A near surface counts only while it matches well: what broken images match is no surface.
+            self._near_ns = stamp_ns if match.near_share > self._config.near_share else None
+        paused = self._near_ns is not None and stamp_ns - self._near_ns < self._config.near_grace_s * 1e9
+        if math.isnan(rate) or (paused and rate < self.limit):
+            self._low.update(stamp_ns, holds=self.low)  # no news
         else:
             self._average(stamp_ns, rate)
             self._low.update(stamp_ns, holds=self.mean is not None and self.mean < self.limit)

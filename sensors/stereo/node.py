@@ -147,7 +147,7 @@ class StereoNode(Node):
                 model_id="sgbm",
             )
         )
-        self._judge(self._monitor.update(left.stamp_ns, grays[0], grays[1], match, self._matcher))
+        self._judge(self._monitor.update(left.stamp_ns, grays[0], grays[1], match))
 
     def _judge(self, trust: Trust) -> None:
         self._judged_ns = trust.stamp_ns

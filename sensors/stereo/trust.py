@@ -9,7 +9,7 @@ from selfcue.messages import Trust, TrustLevel
 from selfcue.sensors.stereo.alignment_watch import AlignmentWatch
 from selfcue.sensors.stereo.camera_watches import ExposureWatch, FrameWatch, Pixels
 from selfcue.sensors.stereo.left_right_watch import LeftRightWatch
-from selfcue.sensors.stereo.matcher import Match, StereoMatcher
+from selfcue.sensors.stereo.matcher import Match
 from selfcue.sensors.stereo.watch_config import WatchConfig
 from selfcue.state import State
 
@@ -47,19 +47,19 @@ class StereoTrustMonitor:
         """Note an image of one camera, paired or not."""
         self._frames[side].update(stamp_ns, image)
 
-    def update(self, stamp_ns: int, left: Pixels, right: Pixels, match: Match, matcher: StereoMatcher) -> Trust:
+    def update(self, stamp_ns: int, left: Pixels, right: Pixels, match: Match) -> Trust:
         """Judge after a matched pair.
 
         Args:
             stamp_ns: the pair's stamp, later than the last.
             left, right: (H, W) uint8 grey images.
-            match: what ``matcher`` made of them.
+            match: what the matcher made of them.
         """
         self._pair_ns = stamp_ns
-        self._exposure["left"].update(stamp_ns, left, right)
-        self._exposure["right"].update(stamp_ns, right, left)
+        self._exposure["left"].update(stamp_ns, left, self._exposure["right"])
+        self._exposure["right"].update(stamp_ns, right, self._exposure["left"])
         self._left_right.update(stamp_ns, match, healthy=self._level == "ok")
-        self._alignment.update(stamp_ns, (left, right), match, matcher, low=self._left_right.low)
+        self._alignment.update(stamp_ns, left, right)
         self._evidence = {
             "left_right_rate": match.left_right_rate,
             "textured_share": match.textured_share,
@@ -120,12 +120,19 @@ class StereoTrustMonitor:
                 share, std = watch.saturated_share, watch.std
                 reason = f"{side} image is badly exposed ({share:.0%} saturated, deviation {std:.1f} of 255)"
                 verdicts.append(("suspect", reason))
+            elif watch.blurred:
+                reason = (
+                    f"{side} image lacks detail that the other has ({watch.detail_share:.0%} of its pixels show any)"
+                )
+                verdicts.append(("suspect", reason))
+        if self._alignment.swapped:
+            shift = self._alignment.shift_px or 0.0
+            verdicts.append(("lost", f"left and right are swapped: corners move {shift:+.1f} px to the right"))
         if self._left_right.suspect:
-            swapped = "left and right are swapped: " if self._alignment.swapped else ""
             mean, limit = self._left_right.mean or 0.0, self._left_right.limit
-            reason = f"{swapped}left-right check passes {mean:.0%} of the textured pixels, limit {limit:.0%}"
+            reason = f"left-right check passes {mean:.0%} of the textured pixels, limit {limit:.0%}"
             verdicts.append(("lost" if self._left_right.lost else "suspect", reason))
-        if self._alignment.suspect:
+        if self._alignment.off:
             verdicts.append(("suspect", f"right image is {self._alignment.offset_px or 0.0:+.1f} px off vertically"))
         return verdicts
 
@@ -138,6 +145,8 @@ class StereoTrustMonitor:
             evidence["left_right_mean"] = self._left_right.mean
         if self._alignment.offset_px is not None:
             evidence["vertical_offset_px"] = self._alignment.offset_px
+        if self._alignment.shift_px is not None:
+            evidence["horizontal_shift_px"] = self._alignment.shift_px
         return evidence
 
     @staticmethod
