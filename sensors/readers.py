@@ -85,13 +85,13 @@ def moments(reader: LogReader, start_ns: int | None = None) -> Iterator[Moment]:
     current_ns: int | None = None
     for entry in reader.messages(start_ns):
         stamp_ns, topic, _ = entry
-        held = topic in reader.latched_topics and (start_ns is not None and stamp_ns < start_ns)
-        if not held:
-            if current_ns is not None and stamp_ns != current_ns:
+        held = topic in reader.latched_topics and start_ns is not None and stamp_ns < start_ns
+        if not held and (current_ns is None or stamp_ns > current_ns):
+            if current_ns is not None:
                 yield Moment(current_ns, tuple(waiting))
                 waiting = []
             current_ns = stamp_ns
-        waiting.append(entry)
+        waiting.append(entry)  # what was recorded late goes with the moment that it came in
     if waiting and current_ns is not None:
         yield Moment(current_ns, tuple(waiting))
 

@@ -6,6 +6,8 @@ Each can be saved and knows time by stamps alone. ``needs_s`` is the evidence th
 from __future__ import annotations
 
 import hashlib
+from collections import deque
+from statistics import median
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +18,8 @@ from selfcue.sensors.stereo.watch_config import WatchConfig
 
 Pixels = npt.NDArray[np.uint8]
 
+_PERIODS_KEPT = 15
+
 
 class FrameWatch:
     """Dead or frozen: does one camera still deliver, and does what it delivers change?"""
@@ -25,10 +29,14 @@ class FrameWatch:
     def __init__(self, config: WatchConfig) -> None:
         self._config = config
         self._last_ns: int | None = None
+        self._periods_ns: deque[int] = deque(maxlen=_PERIODS_KEPT)
         self._digest = ""
         self.repeats = 0
 
     def update(self, stamp_ns: int, image: Pixels) -> None:
+        """Take in an image of any shape."""
+        if self._last_ns is not None:
+            self._periods_ns.append(stamp_ns - self._last_ns)
         digest = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=8).hexdigest()
         self.repeats = self.repeats + 1 if digest == self._digest else 1
         self._digest, self._last_ns = digest, stamp_ns
@@ -38,14 +46,26 @@ class FrameWatch:
         return self._last_ns
 
     @property
+    def dead_limit_s(self) -> float:
+        """Time without a frame after which the camera is dead: never less than four of its usual periods."""
+        period_s = median(self._periods_ns) * 1e-9 if self._periods_ns else 1.0 / self._config.camera_hz
+        return max(self._config.dead_after_s, 4.0 * period_s)
+
+    @property
     def frozen(self) -> bool:
         return self.repeats >= self._config.frozen_frames
 
     def meta(self) -> dict[str, Any]:
-        return {"last_ns": self._last_ns, "digest": self._digest, "repeats": self.repeats}
+        return {
+            "last_ns": self._last_ns,
+            "periods_ns": list(self._periods_ns),
+            "digest": self._digest,
+            "repeats": self.repeats,
+        }
 
     def load_meta(self, meta: dict[str, Any]) -> None:
         self._last_ns, self._digest, self.repeats = meta["last_ns"], meta["digest"], meta["repeats"]
+        self._periods_ns = deque(meta["periods_ns"], maxlen=_PERIODS_KEPT)
 
 
 class ExposureWatch:

@@ -101,11 +101,12 @@ class StereoTrustMonitor:
             if watch.last_ns is None:
                 if self._age_s(self._first_ns, now_ns) > self.config.start_grace_s:
                     verdicts.append(("lost", f"{side} camera gave no frame in {self.config.start_grace_s:g} s"))
-            elif (age_s := self._age_s(watch.last_ns, now_ns)) > self.config.dead_limit_s:
+            elif (age_s := self._age_s(watch.last_ns, now_ns)) > watch.dead_limit_s:
                 verdicts.append(("lost", f"{side} camera is dead: no frame for {age_s:.2f} s"))
             elif watch.frozen:
                 verdicts.append(("lost", f"{side} camera is frozen: {watch.repeats} equal frames"))
-        pairs_due_s = 2.0 * self.config.dead_limit_s + (self.config.start_grace_s if self._pair_ns is None else 0.0)
+        limit_s = max(watch.dead_limit_s for watch in self._frames.values())
+        pairs_due_s = 2.0 * limit_s + (self.config.start_grace_s if self._pair_ns is None else 0.0)
         if not verdicts and self._age_s(self._pair_ns or self._first_ns, now_ns) > pairs_due_s:
             verdicts.append(("lost", f"both cameras deliver, but no pair for {pairs_due_s:g} s: their stamps differ"))
         return verdicts

@@ -10,8 +10,8 @@ class WatchConfig:
     """Limits of the fault detectors.
 
     Attributes:
-        camera_hz: rate at which frames are expected.
-        dead_after_s: a camera without a frame for so long is dead; never less than four frame periods.
+        camera_hz: rate at which frames are expected until it is measured.
+        dead_after_s: a camera without a frame for so long is dead; never less than four of its frame periods.
         start_grace_s: time allowed until the first frame.
         frozen_frames: so many identical frames in a row mean a frozen camera.
         rate_tau_s: time constant of the mean left-right rate.
@@ -62,8 +62,3 @@ class WatchConfig:
     align_after_s: float = 1.5
     lost_after_s: float = 1.0
     recover_s: float = 1.0
-
-    @property
-    def dead_limit_s(self) -> float:
-        """The time without a frame after which a camera is dead."""
-        return max(self.dead_after_s, 4.0 / self.camera_hz)
