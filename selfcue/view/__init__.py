@@ -1,0 +1,1 @@
+"""Live views, from messages only; optional packages are imported late."""
