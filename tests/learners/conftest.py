@@ -20,7 +20,7 @@ SIZES = DepthSizes(WIDTH, HEIGHT, 3)
 
 
 def scene(seed: int, *, width: int = WIDTH, height: int = HEIGHT) -> tuple[np.ndarray, np.ndarray]:
-    """Return a picture (H, W, 3) uint8 and its inverse depth (H, W): a near, fine-striped box before a far, plain wall."""
+    """Return a picture (H, W, 3) uint8 and its inverse depth (H, W): a near striped box before a far plain wall."""
     rng = np.random.default_rng(seed)
     rho = np.full((height, width), 0.3, dtype=np.float32)
     gray = np.full((height, width), 70.0)
@@ -97,7 +97,7 @@ class NumberTeacher:
 
 
 class NumberStudent:
-    """Learns one number by moving towards the lessons' mean, with a little noise; remembers which lessons it studied."""
+    """Learns one number by moving towards the lessons' mean, with a little noise; remembers what it studied."""
 
     def __init__(self, seed: int = 0, rate: float = 0.1) -> None:
         self.widen = 1.0
