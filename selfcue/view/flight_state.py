@@ -11,12 +11,16 @@ LOUD = ("mode", "override", "collision", "fault", "promotion", "rollback", "read
 """Kinds of the journal that a person wants to see; promotions only in the counts."""
 
 
+_LONG_AGO_NS = 3_600_000_000_000
+
+
 @dataclass
 class FlightState:
     """The newest state of agent, learner and processes, and the last events.
 
     Attributes:
         now_ns: the system's time, from the newest message.
+        origin_ns: what times are shown from: 0, or the first message of a log whose clock began long before.
         agent, learner: their newest status; None before the first.
         health: newest life sign by process.
         events: (stamp_ns, kind, text) of the last events, oldest first.
@@ -24,6 +28,7 @@ class FlightState:
     """
 
     now_ns: int = 0
+    origin_ns: int | None = None
     agent: AgentStatus | None = None
     learner: LearnerStatus | None = None
     health: dict[str, NodeHealth] = field(default_factory=dict)
@@ -34,6 +39,8 @@ class FlightState:
     def take(self, message: Message) -> str | None:
         """Take one message; return the kind of event where it was one that a person wants to see."""
         self.now_ns = max(self.now_ns, message.stamp_ns)
+        if self.origin_ns is None and message.stamp_ns > 0:
+            self.origin_ns = message.stamp_ns if message.stamp_ns > _LONG_AGO_NS else 0
         if isinstance(message, AgentStatus):
             self.agent = message
         elif isinstance(message, LearnerStatus):
@@ -47,6 +54,10 @@ class FlightState:
                 self.events.append((message.stamp_ns, message.kind, _told(message)))
                 return message.kind
         return None
+
+    def seconds(self, stamp_ns: int) -> float:
+        """Return ``stamp_ns`` as seconds from the origin."""
+        return (stamp_ns - (self.origin_ns or 0)) * 1e-9
 
     @property
     def cores(self) -> float:

@@ -44,7 +44,7 @@ class LiveView:
         self._wall_s = wall_s
         self._begin: tuple[float, int] | None = None
         self._shown_s = -math.inf
-        self._told_ns = 0
+        self._told_s = 0.0
         self._errors: list[float] = []
         self._live: Live | None = None
 
@@ -86,13 +86,13 @@ class LiveView:
     def _tell(self, event: str | None) -> None:
         if event is not None:
             stamp_ns, kind, text = self.state.events[-1]
-            self._console.print(f"{stamp_ns * 1e-9:8.1f} s  {kind}  {text}".rstrip(), markup=False)
-        if self.state.now_ns - self._told_ns >= _PLAIN_EVERY_S * 1e9:
-            self._told_ns = self.state.now_ns
+            self._console.print(f"{self.state.seconds(stamp_ns):8.1f} s  {kind}  {text}".rstrip(), markup=False)
+        if self.state.seconds(self.state.now_ns) - self._told_s >= _PLAIN_EVERY_S:
+            self._told_s = self.state.seconds(self.state.now_ns)
             self._console.print(self._line(), markup=False)
 
     def _line(self) -> str:
-        state, parts = self.state, [f"{self.state.now_ns * 1e-9:8.1f} s"]
+        state, parts = self.state, [f"{self.state.seconds(self.state.now_ns):8.1f} s"]
         if state.agent is not None:
             parts.append(f"{state.agent.state}  collisions {state.collisions}  overrides {state.overrides}")
         if state.learner is not None:
@@ -107,7 +107,7 @@ class LiveView:
         rows = Table.grid(padding=(0, 2))
         rows.add_column(style="dim", justify="right")
         rows.add_column()
-        clock = f"{state.now_ns * 1e-9:.1f} s   {self.real_time_factor:.1f} x real time"
+        clock = f"{state.seconds(state.now_ns):.1f} s   {self.real_time_factor:.1f} x real time"
         rows.add_row("time", "starting …" if self._begin is None else clock)
         if state.agent is not None:
             flown = Text(state.agent.state, style=f"bold {_STATE_STYLES.get(state.agent.state, '')}")
@@ -123,7 +123,7 @@ class LiveView:
             shown = ("stereo/left/image", "depth/student", "depth/trusted", "cmd/safe")
             told = "   ".join(f"{topic} {rates[topic]:.0f} Hz" for topic in shown if topic in rates)
             rows.add_row("rates", Text(told + "  (per second of the wall)" if told else ""))
-        events = [Text(f"{ns * 1e-9:8.1f} s  {kind}  {text}") for ns, kind, text in state.events]
+        events = [Text(f"{state.seconds(ns):8.1f} s  {kind}  {text}") for ns, kind, text in state.events]
         return Panel(Group(rows, Text(), *events), title=f"selfcue {self._title}", subtitle="Ctrl-C stops and saves")
 
     def _student(self) -> str:
