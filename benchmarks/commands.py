@@ -18,10 +18,10 @@ app = typer.Typer()
 @app.command("bench")
 def bench(
     name: str = typer.Argument("", help="Which benchmark; --list shows them."),
-    list_all: bool = typer.Option(False, "--list", help="List the benchmarks."),  # noqa: FBT001
-    quick: bool = typer.Option(False, "--quick", help="A smaller run of the same code (claims are not judged by it)."),  # noqa: FBT001
+    list_all: bool = typer.Option(False, "--list", help="List the benchmarks."),
+    quick: bool = typer.Option(False, "--quick", help="A smaller run of the same code (claims are not judged by it)."),
     work: Path = typer.Option(Path("runs/bench"), help="Folder for the runs; what is done there is not done again."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON object: rows and claims."),  # noqa: FBT001
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object: rows and claims."),
 ) -> int:
     """Run a benchmark: a table of what was measured and every claim, met or missed (exit code 1: one is missed)."""
     if list_all:

@@ -74,7 +74,7 @@ def _run(job: Job, folder: Path) -> Done:
     environment = {**os.environ, "SELFCUE_DOMAIN": f"b{os.getpid()}-{job.name}"[:32]}
     command = [sys.executable, "-m", "selfcue", *job.words, "--out", str(folder), "--json"]
     begin = time.monotonic()
-    with subprocess.Popen(command, stdout=-1, stderr=-1, text=True, env=environment) as process:  # noqa: S603
+    with subprocess.Popen(command, stdout=-1, stderr=-1, text=True, env=environment) as process:
         peak = 0
         with ThreadPoolExecutor(1) as reader:
             output = reader.submit(process.communicate)
