@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from selfcue.agent.drive_config import DriveConfig
+from selfcue.agent.ground import Ground
 from selfcue.agent.motion import Action, Headings, Motion, Pose, wrap
 
 _AIM_RAD = math.radians(5)
@@ -42,8 +43,7 @@ class Driver:
         self._headings = Headings()
         self._target_yaw = 0.0
         self._stop_distance_m = config.turn_distance_m
-        self._anchor = (math.nan, math.nan)  # the body has not been roam_m away from here since _anchor_ns
-        self._anchor_ns = 0
+        self._ground = Ground(config.forget_s)
         self._courage = 1.0
 
     @property
@@ -82,10 +82,12 @@ class Driver:
             pose: from odometry.
             speed_share: share of the forward speed that the state machine grants.
         """
+        config = self.config
         if math.isnan(self._mark[0]):
             self._mark, self._mark_ns = (pose.x, pose.y), now_ns
-            self._anchor, self._anchor_ns = self._mark, now_ns
-        self._watch_roaming(now_ns, pose)
+        self._ground.note(now_ns, pose)
+        bored = self._ground.stale_s(now_ns) >= config.bored_s
+        self._courage = config.bold_share if bored else 1.0
         if self.advancing:
             self._watch_the_way(now_ns, score, pose)
         elif self._action == "back":
@@ -99,14 +101,6 @@ class Driver:
     def _enter(self, action: Action, now_ns: int, pose: Pose) -> None:
         self._action = action
         self._mark, self._mark_ns = (pose.x, pose.y), now_ns
-
-    def _watch_roaming(self, now_ns: int, pose: Pose) -> None:
-        """A body that stays in one pocket of the room for long becomes bolder until it is out."""
-        config = self.config
-        if math.hypot(pose.x - self._anchor[0], pose.y - self._anchor[1]) >= config.roam_m:
-            self._anchor, self._anchor_ns, self._courage = (pose.x, pose.y), now_ns, 1.0
-        elif now_ns - self._anchor_ns >= config.roam_s * _NS:
-            self._courage = config.bold_share
 
     def _watch_the_way(self, now_ns: int, score: float, pose: Pose) -> None:
         config = self.config
@@ -133,9 +127,10 @@ class Driver:
             self._turned += self._side * wrap(pose.yaw - self._yaw)
         self._yaw = pose.yaw
         self._headings.note(pose.yaw, score)
-        # Far views are worth a wider turn: the room asked for shrinks to free_distance_m over half a circle.
-        eager = 1.0 + max(0.0, 1.0 - self._turned / math.pi) * (config.eager_distance_m / config.free_distance_m - 1.0)
-        if self._turned < self._least_turn or score * config.free_distance_m * self._courage * eager >= 1.0:
+        # Where it has been lately it asks for a longer way; that shrinks to free_distance_m over half a circle.
+        eager = self._ground.known_ahead(now_ns, pose) * max(0.0, 1.0 - self._turned / math.pi)
+        wanted_m = config.free_distance_m + eager * (config.eager_distance_m - config.free_distance_m)
+        if self._turned < self._least_turn or score * wanted_m * self._courage >= 1.0:
             self._free_since_ns = None
         elif self._free_since_ns is None:
             self._free_since_ns = now_ns
@@ -199,7 +194,7 @@ class Driver:
         return {
             **saved,
             "_mark": list(self._mark),
-            "_anchor": list(self._anchor),
+            "_ground": self._ground.state(),
             "_headings": list(self._headings.worst),
         }
 
@@ -208,7 +203,7 @@ class Driver:
         for name in _SAVED:
             setattr(self, name, state[name])
         self._mark = (state["_mark"][0], state["_mark"][1])
-        self._anchor = (state["_anchor"][0], state["_anchor"][1])
+        self._ground.load_state(state["_ground"])
         self._headings = Headings(list(state["_headings"]))
 
 
@@ -222,6 +217,5 @@ _SAVED = (
     "_mark_ns",
     "_target_yaw",
     "_stop_distance_m",
-    "_anchor_ns",
     "_courage",
 )

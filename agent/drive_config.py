@@ -17,8 +17,8 @@ class DriveConfig:
         yaw_rate_rad_s: rate of a turn.
         turn_distance_m: an obstacle nearer than this starts a turn.
         free_distance_m: a turn ends where nothing is nearer than this (hysteresis).
-        eager_distance_m: a turn first asks for this much room; over half a circle that shrinks to
-            ``free_distance_m``, so that long ways are taken where there are any.
+        eager_distance_m: over ground that it knows, a turn first asks for this much room; over half a circle that
+            shrinks to ``free_distance_m``.
         free_for_s: how long the view must stay free.
         free_yaw_share: share of the yaw rate that is kept while a view is free: the heading moves on, away from the
             edge that it just passed, yet does not sweep over a narrow gap.
@@ -30,8 +30,9 @@ class DriveConfig:
         stuck_s, stuck_m: flying for so long without getting so far counts as a contact.
         creep_distance_m, creep_share: while nothing is nearer than this, the body creeps on through its turn, with
             this share of its speed: the view changes place as well, and a turn is no standstill.
-        roam_m, roam_s, bold_share: a body that stays within ``roam_m`` for ``roam_s`` multiplies its turn, free and
-            creep distances by ``bold_share`` until it is out of that pocket of the room.
+        forget_s: for how long ground that was flown over counts as known.
+        bored_s, bold_share: a body that has been over known ground only for ``bored_s`` multiplies its turn, free and
+            creep distances by ``bold_share`` until it finds new ground: so it gets out of a pocket of the room.
         squeeze_margin_m: in a squeeze the body goes this far towards the freest thing that it found.
         squeeze_least_m: and never nearer than this.
     """
@@ -56,10 +57,10 @@ class DriveConfig:
     stuck_s: float = 3.0
     stuck_m: float = 0.15
     creep_distance_m: float = 1.1
-    creep_share: float = 0.4
-    roam_m: float = 1.2
-    roam_s: float = 10.0
-    bold_share: float = 0.75
+    creep_share: float = 0.3
+    forget_s: float = 90.0
+    bored_s: float = 5.0
+    bold_share: float = 0.65
     squeeze_margin_m: float = 0.3
     squeeze_least_m: float = 0.55
 
@@ -72,6 +73,12 @@ class DriveConfig:
                 f"drive distances must grow: override {self.override_distance_m:.2f} m (computed from speed_m_s, "
                 f"latency_s, braking_m_s2, radius_m, margin_m) < turn_distance_m {self.turn_distance_m} "
                 f"< free_distance_m {self.free_distance_m}"
+            )
+        if self.turn_distance_m * self.bold_share <= self.override_distance_m:
+            raise BadInputError(
+                f"drive setting bold_share {self.bold_share} brings the turn distance down to "
+                f"{self.turn_distance_m * self.bold_share:.2f} m, not above the override distance "
+                f"{self.override_distance_m:.2f} m; raise it"
             )
         if self.least_turn_rad > self.most_least_turn_rad:
             raise BadInputError(

@@ -140,7 +140,7 @@ def test_slows_before_an_obstacle():
 
 def test_override_distance_is_computed_from_speed_latency_and_braking():
     assert DriveConfig().override_distance_m == pytest.approx(0.70)
-    assert DriveConfig(speed_m_s=0.8, turn_distance_m=1.4).override_distance_m == pytest.approx(0.97)
+    assert DriveConfig(speed_m_s=0.7, turn_distance_m=1.5).override_distance_m == pytest.approx(0.87)
 
 
 @pytest.mark.parametrize(
