@@ -66,10 +66,10 @@ $(VENV)/.torch: constraints.txt | $(BIN)/python
 	@{ $(PIP) "$(TORCH)" 2>$(VENV)/torch.log \
 		|| $(PIP) --retries 1 --timeout 20 --extra-index-url "$(TORCH_INDEX)" "$(TORCH)" 2>>$(VENV)/torch.log; } \
 		&& $(BIN)/python -c 'import torch; print(torch.__version__)' > $@ \
-		|| { tail -n 2 $(VENV)/torch.log; : > $@; }
+		|| { echo "   $(TORCH) is neither in your package index nor at $(TORCH_INDEX) for this Python ($(VENV)/torch.log)"; : > $@; }
 
 $(VENV)/.run: pyproject.toml constraints.txt $(VENV)/.torch
-	@[ -s $(VENV)/.torch ] || { rm -f $(VENV)/.torch; echo "$(TORCH) is neither in your package index nor at $(TORCH_INDEX) for $$($(BIN)/python --version); name an index that has it: make run TORCH_INDEX=URL; or another interpreter: make clean run PYTHON=python3.11"; exit 4; }
+	@[ -s $(VENV)/.torch ] || { rm -f $(VENV)/.torch; echo "the main job needs torch; name an index that has it: make run TORCH_INDEX=URL; or another interpreter: make clean run PYTHON=python3.11"; exit 4; }
 	@echo "-- selfcue with the simulator and the learner (about 500 MB, two or three minutes)"
 	@$(PIP) -e '.[sim,learn]'
 	@touch $@
@@ -77,7 +77,7 @@ $(VENV)/.run: pyproject.toml constraints.txt $(VENV)/.torch
 $(VENV)/.dev: pyproject.toml constraints.txt $(VENV)/.torch
 	@echo "-- selfcue with the simulator, the learner and the tools (about 600 MB, two or three minutes)"
 	@if [ -s $(VENV)/.torch ]; then $(PIP) -e '.[sim,learn,dev]'; else \
-		echo "   no $(TORCH) for this Python: the tests that need it will be skipped"; $(PIP) -e '.[sim,vision,dev]'; fi
+		echo "   without torch: the tests that need it will be skipped"; $(PIP) -e '.[sim,vision,dev]'; fi
 	@touch $@
 
 # After whichever of the two came first: what the wheels want from the system.

@@ -1,0 +1,11 @@
+"""What holds for the whole suite: systems of two suites on one machine do not meet, and one thread computes."""
+
+from __future__ import annotations
+
+import os
+
+# Two busy threads on a small machine are slower than one, and libraries read these once, when they load.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Processes that tests start inherit it: parallel runs of the suite, and a robot at work, stay apart.
+os.environ["SELFCUE_DOMAIN"] = f"test-{os.getpid()}"
