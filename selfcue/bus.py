@@ -42,7 +42,12 @@ class Bus:
     """
 
     def __init__(
-        self, name: str, directory: Directory, *, context: zmq.Context[zmq.Socket[bytes]] | None = None, queue: int = 4000
+        self,
+        name: str,
+        directory: Directory,
+        *,
+        context: zmq.Context[zmq.Socket[bytes]] | None = None,
+        queue: int = 4000,
     ) -> None:
         self.name = name
         self.drops: dict[str, int] = {}
@@ -139,7 +144,7 @@ class Bus:
     def poll(self, timeout_s: float) -> list[Received]:
         """Wait up to ``timeout_s`` for anything, answer new subscribers, and return the messages that came."""
         received, self._backlog = self._backlog, []
-        events = dict(self._poller.poll(0 if received else timeout_s * 1000))
+        events = dict(self._poller.poll(0 if received else round(timeout_s * 1000)))
         if self._publish_socket in events:
             self._answer_subscribers()
         if self._subscribe_socket in events:
@@ -157,7 +162,7 @@ class Bus:
         """Wait up to ``timeout_s`` for ``other`` or the bus; return whether the bus has something to poll."""
         if other not in self._poller:
             self._poller.register(other, zmq.POLLIN)
-        events = dict(self._poller.poll(0 if self._backlog else timeout_s * 1000))
+        events = dict(self._poller.poll(0 if self._backlog else round(timeout_s * 1000)))
         return bool(self._backlog) or self._subscribe_socket in events or self._publish_socket in events
 
     def _take(self, frames: list[memoryview]) -> Received | None:

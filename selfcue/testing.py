@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from selfcue.cell import Cell
 from selfcue.clock import TickClock
 from selfcue.messages import Message
 from selfcue.node import ClockOwner, Node
 from selfcue.state import State
-
-T = TypeVar("T", bound=Message)
 
 
 class LoopSystem:
@@ -71,8 +69,8 @@ class LoopSystem:
     def finish(self) -> None:
         self.cell.deactivate()
 
-    def published(self, topic: str) -> list[Message]:
-        """Return all that was published on ``topic`` so far, in order."""
+    def published(self, topic: str) -> list[Any]:
+        """Return all messages that were published on ``topic`` so far, in order."""
         return [message for name, message in self._record if name == topic]
 
     def topics(self) -> set[str]:

@@ -60,7 +60,16 @@ class DriveReport:
             for block in self.scores["blocks"]
         ]
         table("Block by block: predict, score, then learn", columns, rows)
-        columns = ("stretch", "LiDAR\nframes", "cue", "AbsRel", "95 % interval", "RMSE [m]", "δ1", "student is below by")
+        columns = (
+            "stretch",
+            "LiDAR\nframes",
+            "cue",
+            "AbsRel",
+            "95 % interval",
+            "RMSE [m]",
+            "δ1",
+            "student is below by",
+        )
         rows = [row for name, stretch in self.scores["stretches"].items() for row in _stretch_rows(name, stretch)]
         footer = ["against LiDAR nearer than 80 m; intervals by block bootstrap"]
         footer.append(f"report: {self.folder}/  ({', '.join(self.pictures) or 'no pictures'})")
@@ -162,7 +171,7 @@ def _paint_blocks(axes: Any, scores: Mapping[str, Any]) -> None:
 def _stretch_rows(name: str, stretch: Mapping[str, Any]) -> list[tuple[str, ...]]:
     last = stretch["last_frame"]
     where = f"{name.replace('_', ' ')}\n{stretch['first_frame']} to {'the end' if last is None else last}"
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for i, cue in enumerate(CUES):
         one = stretch[cue]
         low, high = one["abs_rel_95"]

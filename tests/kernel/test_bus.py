@@ -24,8 +24,8 @@ def make_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     monkeypatch.setenv("SELFCUE_DOMAIN", "test")
     made: list[Bus] = []
 
-    def make(name: str, **options: int) -> Bus:
-        made.append(Bus(name, FolderDirectory(), **options))
+    def make(name: str, *, queue: int = 4000) -> Bus:
+        made.append(Bus(name, FolderDirectory(), queue=queue))
         made[-1].enter({})
         return made[-1]
 

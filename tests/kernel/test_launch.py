@@ -50,8 +50,14 @@ def test_wrong_arguments(given: dict[str, launch.Scalar], says: str) -> None:
     [
         ("processes: [1", r"g.yaml:1: not valid YAML"),
         ("nodes: 3", "at least one process under the key 'processes'"),
-        ("processes:\n  p:\n    - {name: n, nod: x}", r"g.yaml:3: processes.p\[0\].nod: no such key; did you mean 'node'"),
-        ("processes:\n  p:\n    - {name: n, node: x, rate_hz: fast}", r"g.yaml:3: .*rate_hz: expected `float`, got `str`"),
+        (
+            "processes:\n  p:\n    - {name: n, nod: x}",
+            r"g.yaml:3: processes.p\[0\].nod: no such key; did you mean 'node'",
+        ),
+        (
+            "processes:\n  p:\n    - {name: n, node: x, rate_hz: fast}",
+            r"g.yaml:3: .*rate_hz: expected `float`, got `str`",
+        ),
         ("processes:\n  p: [{name: n, node: x, params: {a: '${b}'}}]", "argument 'b' is not declared"),
         ("processes:\n  p: [{name: n, node: x, params: {a: '${1 .real}'}}]", "only names, numbers"),
         ("clock: p/z\nprocesses: {p: [{name: n, node: x}]}", "g.yaml:1: clock: 'p/z' is not PROCESS/NODE"),

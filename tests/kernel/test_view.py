@@ -29,7 +29,11 @@ def fly(view: LiveView, wall: Wall) -> None:
             skill={"abs_rel": 1.0 / i}, counts={"steps": 10 * i},
         ))  # fmt: skip
         if i == 12:
-            detail: dict[str, str | int | float | bool] = {"previous": "STEREO", "state": "MONO_TW", "reason": "schedule"}
+            detail: dict[str, str | int | float | bool] = {
+                "previous": "STEREO",
+                "state": "MONO_TW",
+                "reason": "schedule",
+            }
             view.feed("journal", JournalEvent(stamp_ns=stamp_ns, kind="mode", detail=detail))
             view.feed("journal", JournalEvent(stamp_ns=stamp_ns, kind="promotion"))
             view.feed("agent/status", AgentStatus(stamp_ns=stamp_ns, state="MONO_TW", phase="turn", counts={}))

@@ -103,7 +103,7 @@ def test_ctrl_c_leaves_a_readable_log_and_a_checkpoint(selfcue: Selfcue, tmp_pat
     assert "go on with: selfcue run --resume r" in err
     with RunLog(tmp_path / "r") as log:
         assert sum(entry.topic == "odom" for entry in log.messages()) >= 80
-        assert log.loss is None or not log.loss
+        assert not log.loss
     assert (tmp_path / "r" / "learner" / "student.safetensors").exists()
     assert not list(FolderDirectory().folder.iterdir())
 
@@ -111,7 +111,10 @@ def test_ctrl_c_leaves_a_readable_log_and_a_checkpoint(selfcue: Selfcue, tmp_pat
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (("node: sim_drone", "node: sim_dron"), "no plugin 'sim_dron' in group selfcue.nodes; did you mean 'sim_drone'?"),
+        (
+            ("node: sim_drone", "node: sim_dron"),
+            "no plugin 'sim_dron' in group selfcue.nodes; did you mean 'sim_drone'?",
+        ),
         (("duration_s:", "duration:"), "params.duration: no such key; did you mean 'duration_s'?"),
         (('seed: "${seed}"', "seed: three"), "seed: expected `int`, got `str`"),
         (("sensor: stereo_right", "sensor: sonar"), "sonar"),

@@ -29,9 +29,13 @@ processes:
     - {name: failing, node: "tests.kernel.toys:Failing", params: {after: "${after}", how: "${how}"}}
   c: [{name: diary, node: "tests.kernel.toys:Diary"}]
 """
-ALONE = TOYS.replace("  b:\n", "").replace("  c: [{name: diary, node: \"tests.kernel.toys:Diary\"}]", "").replace(
-    "    - {name: summer", "    - {name: diary, node: \"tests.kernel.toys:Diary\"}\n    - {name: summer"
-).replace("  a: [{name: source", "  a:\n    - {name: source").replace('slow_s: "${slow}"}}]', 'slow_s: "${slow}"}}')
+ALONE = (
+    TOYS.replace("  b:\n", "")
+    .replace('  c: [{name: diary, node: "tests.kernel.toys:Diary"}]', "")
+    .replace("    - {name: summer", '    - {name: diary, node: "tests.kernel.toys:Diary"}\n    - {name: summer')
+    .replace("  a: [{name: source", "  a:\n    - {name: source")
+    .replace('slow_s: "${slow}"}}]', 'slow_s: "${slow}"}}')
+)
 Selfcue = Callable[..., subprocess.Popen[str]]
 
 
