@@ -33,8 +33,9 @@ class Match:
     Attributes:
         disparity: float32 px, NaN where invalid.
         confidence: float32 c* in [0, 1]; 0 where invalid.
-        left_right_rate: share of the textured pixels inside both views whose left and right disparities agree;
-            NaN where fewer than 1 % of the pixels are textured.
+        left_right_rate: share of the textured pixels inside both views whose left and right disparities agree, and
+            those of their neighbours (broken images agree here and there by chance); NaN where fewer than 1 % of the
+            pixels are textured.
         textured_share: share of pixels whose local deviation exceeds ``textured_std``.
         near_share: share of the image that passed the left-right check in the upper third of the search range;
             surfaces only a little nearer fail that check without any fault.
@@ -124,7 +125,7 @@ class StereoMatcher:
         return Match(
             disparity=np.where(valid, found, np.float32(np.nan)),
             confidence=np.where(valid, confidence, np.float32(0.0)),
-            left_right_rate=float("nan") if few else float(passed[checkable].mean()),
+            left_right_rate=float("nan") if few else float(valid[checkable].mean()),
             textured_share=float(textured.mean()),
             near_share=float((passed & (found > self.num_disparities * 2 / 3)).mean()),
         )

@@ -54,7 +54,7 @@ class WatchConfig:
     saturated_always: float = 0.6
     dull_std: float = 6.0
     black_mean: float = 12.0
-    blur_ratio: float = 0.4
+    blur_ratio: float = 0.6
     offset_px: float = 1.0
     swapped_px: float = 1.0
     align_every_s: float = 0.5
