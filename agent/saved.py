@@ -16,7 +16,8 @@ def pack(message: Message | None) -> dict[str, Any] | None:
     if message is None:
         return None
     # There and back once: a whole number in a float's place is saved as it will be loaded.
-    return msgspec.to_builtins(msgspec.convert(msgspec.to_builtins(message), type(message)))
+    saved: dict[str, Any] = msgspec.to_builtins(msgspec.convert(msgspec.to_builtins(message), type(message)))
+    return saved
 
 
 def unpack(saved: dict[str, Any] | None, kind: type[M]) -> M | None:

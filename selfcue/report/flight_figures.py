@@ -30,6 +30,7 @@ from selfcue.report.phases import CELL_M, Phase
 NEAR_M = 1.2
 """Something is in the way where the nearest surface in the corridor is nearer than this."""
 
+_KEPT_EVENTS = frozenset({"mode", "fault", "promotion", "rollback", "ready", "unready", "freeze", "drift"})
 _NS = 1e9
 _TRACK_S = 0.2
 _SKILL_S = 1.0
@@ -72,7 +73,7 @@ class FlightFigures:
     Attributes:
         phases: by state of the agent.
         track: the way flown, five points a second.
-        events: mode changes, overrides, misses, collisions, promotions, rollbacks.
+        events: mode changes, overrides, misses, collisions, faults, and what the engine decided.
         skills: (seconds, prequential figures by name), one a second.
         comparisons: depth errors over time.
         outlines: ground plan, by name.
@@ -162,7 +163,7 @@ class FlightFigures:
             phase.overrides += 1
         elif message.kind == "miss":
             phase.misses += 1
-        elif message.kind not in ("mode", "fault", "promotion", "rollback"):
+        elif message.kind not in _KEPT_EVENTS:
             return
         x, y = self._odometry.position[:2] if self._odometry else (math.nan, math.nan)
         self.events.append(Event(t_s, message.kind, x, y, self._state, dict(message.detail)))

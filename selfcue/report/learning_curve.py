@@ -12,13 +12,13 @@ from selfcue.report.style import COLLISION, COLOURS, OVERRIDE, STUDENT, TEACHER,
 
 _WINDOW_S = 20.0
 _BIN_S = 30.0
-_SKILLS = {
-    "auc": "obstacle AUC",
-    "obstacle_auc": "obstacle AUC",
-    "tpr": "approaches seen",
-    "coverage_90": "coverage of the 90 % interval",
-    "coverage": "coverage of the 90 % interval",
-}
+_SKILLS = (
+    ("auc", "obstacle AUC", "#222222"),
+    ("hit_bound", "approaches seen, lower bound", "#01665e"),
+    ("inside", "within the tolerance", "#8c510a"),
+)
+_MARKS = (("ready", "^", "#1a9850", "ready"), ("unready", "v", "#d73027", "no longer ready"),
+          ("rollback", "x", "#762a83", "rolled back"))  # fmt: skip
 
 
 def draw_learning_curve(figures: FlightFigures, path: Path) -> Path:
@@ -59,21 +59,24 @@ def _paint_errors(axes: Any, figures: FlightFigures) -> None:
         found = np.array(values)
         if not np.isfinite(found).any():
             continue
-        smooth = running_median(t_s, found, _WINDOW_S)
+        smooth = np.where(np.isfinite(found), running_median(t_s, found, _WINDOW_S), np.nan)
         axes.plot(t_s, found, ".", ms=2.5, color=colour, alpha=0.3)
         axes.plot(t_s, smooth, color=colour, lw=1.8, label=f"{word} (median of {_WINDOW_S:.0f} s)")
-        top = max(top, float(np.nanpercentile(found, 97)) * 1.25)
+        top = max(top, float(np.nanpercentile(found, 90)) * 1.25)
     axes.set_ylim(0, top)
 
 
 def _paint_skills(axes: Any, figures: FlightFigures) -> None:
     axes.set(ylabel="engine's figures,\npredict before learn", ylim=(0, 1.02))
-    for colour, (key, word) in zip(
-        ("#222222", "#222222", "#8c510a", "#01665e", "#01665e"), _SKILLS.items(), strict=True
-    ):
+    times_s = [t_s for t_s, _ in figures.skills]
+    for key, word, colour in _SKILLS:
         values = np.array([skill.get(key, np.nan) for _, skill in figures.skills])
         if np.isfinite(values).any():
-            axes.plot([t_s for t_s, _ in figures.skills], values, color=colour, lw=1.4, label=word)
+            axes.plot(times_s, values, color=colour, lw=1.4, label=word)
+    for kind, marker, colour, word in _MARKS:
+        hits = [event.t_s for event in figures.events if event.kind == kind]
+        if hits:
+            axes.plot(hits, [0.06] * len(hits), marker, color=colour, ms=6, ls="", label=f"{word} ({len(hits)})")
 
 
 def _paint_events(axes: Any, figures: FlightFigures) -> None:

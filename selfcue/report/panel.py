@@ -34,7 +34,7 @@ def draw_panel(rows: Sequence[PanelRow], names: Sequence[str], path: Path, *, ti
     height, width = rows[0].image.shape[:2]
     columns = 1 + len(names)
     each_in = 2.35 if width / height < 2 else 3.4
-    size = columns * each_in + 0.9, len(rows) * (each_in * height / width + 0.3) + 0.9
+    size = columns * each_in + 0.9, len(rows) * (each_in * height / width + 0.06) + 0.75
     return draw(path, *size, lambda figure: _paint(figure, rows, names, title, far_m))
 
 

@@ -1,1 +1,1 @@
-"""Live views, from messages only; optional packages are imported late."""
+"""Live views of a running system, from its messages alone."""

@@ -1,153 +1,183 @@
-"""The live view of a terminal: one panel that refreshes; plain lines where there is no terminal."""
+"""The live view of a run: a panel that renews itself on a terminal, plain lines everywhere else."""
 
 from __future__ import annotations
 
-import math
+import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING
-
-from rich.console import Console, Group
-from rich.live import Live
-from rich.panel import Panel
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any, TextIO
 
 from selfcue.messages import Message
-from selfcue.view.flight_state import FlightState
+from selfcue.view.glance import Glance, sentence
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_REFRESH_S = 0.25
-_PLAIN_EVERY_S = 10.0
-_SPARK = "▁▂▃▄▅▆▇█"
-_STATE_STYLES = {"STEREO": "cyan", "MONO_TW": "yellow", "MONO_ONLY": "magenta", "HOLD": "red", "LAND": "red"}
+_RENEW_S = 0.25
+_SPEED_S = 2.0
+_SHOWN_SKILLS = 6
+_SHOWN_RATES = ("stereo/left/image", "depth/trusted", "depth/student", "cmd/safe", "odom")
 
 
 class LiveView:
-    """Shows what a run does while it runs; a context manager, fed from one thread.
+    """Feed it with messages while a run goes on; use it as a context.
+
+    On a terminal a panel shows state, skill, collisions, rates, processor and memory. Without one there is a plain line
+    every ``every_s`` seconds of the system's time, and at each change of who flies.
 
     Args:
         title: name of the run.
-        console: where to write; None: standard output.
-        wall_s: clock for the real-time factor and the refresh (a test hands its own).
+        every_s: time between plain lines.
+        output: where it goes; standard output by default.
+        wall_s: the clock on the wall [s], for the real-time factor and the pace of the panel alone.
     """
 
     def __init__(
-        self, *, title: str, console: Console | None = None, wall_s: Callable[[], float] = time.monotonic
+        self,
+        title: str = "",
+        *,
+        every_s: float = 10.0,
+        output: TextIO | None = None,
+        wall_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.state = FlightState()
+        self.glance = Glance()
         self._title = title
-        self._console = console or Console(highlight=False)
+        self._every_s = every_s
+        self._output = output if output is not None else sys.stdout
         self._wall_s = wall_s
-        self._begin: tuple[float, int] | None = None
-        self._shown_s = -math.inf
-        self._told_s = 0.0
-        self._errors: list[float] = []
-        self._live: Live | None = None
+        self._live: Any = None
+        self._next_line_s: float | None = None
+        self._renewed_s = -1.0
+        self._mark: tuple[float, float] | None = None  # wall and system time at which the speed was last taken
+        self._speed: float | None = None
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._live = Live(self._panel(), console=self._console, auto_refresh=False, transient=True)
-            self._live.start()
+        if self._output.isatty():
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(console=Console(file=self._output), auto_refresh=False, transient=True)
+            self._live.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._live is not None:
-            self._live.stop()
+            self._renew()
+            self._live.__exit__(kind, error, trace)
+            self._live = None
 
-    def feed(self, topic: str, message: Message) -> None:
-        """Take one message of a watched topic."""
-        event = self.state.take(message)
-        if self._begin is None and self.state.now_ns > 0:
-            self._begin = (self._wall_s(), self.state.now_ns)
-        if topic == "depth/status" and self.state.learner is not None:
-            self._errors.append(self.state.learner.skill.get("abs_rel", math.nan))
+    def feed(self, topic: str, message: Message) -> None:  # noqa: ARG002 - the type says what it is
+        """Take in one message and show what has become of the run."""
+        news = self.glance.take(message)
         if self._live is None:
-            self._tell(event)
-        elif self._wall_s() - self._shown_s >= _REFRESH_S:
-            self._shown_s = self._wall_s()
-            self._live.update(self._panel(), refresh=True)
+            self._write_line(news=news)
+            return
+        wall_s = self._wall_s()
+        self._take_speed(wall_s)
+        if news or wall_s - self._renewed_s >= _RENEW_S:
+            self._renewed_s = wall_s
+            self._renew()
 
-    @property
-    def real_time_factor(self) -> float:
-        """System's seconds per second of the wall, since the first message (NaN at first)."""
-        if self._begin is None:
-            return math.nan
-        passed = self._wall_s() - self._begin[0]
-        return (self.state.now_ns - self._begin[1]) * 1e-9 / passed if passed > 0 else math.nan
+    def _take_speed(self, wall_s: float) -> None:
+        now_s = self.glance.seconds
+        if self._mark is None:
+            self._mark = wall_s, now_s
+        elif wall_s - self._mark[0] >= _SPEED_S:
+            self._speed = (now_s - self._mark[1]) / (wall_s - self._mark[0])
+            self._mark = wall_s, now_s
 
     # -- plain lines -----------------------------------------------------------------------------------------------
 
-    def _tell(self, event: str | None) -> None:
-        if event is not None:
-            stamp_ns, kind, text = self.state.events[-1]
-            self._console.print(f"{self.state.seconds(stamp_ns):8.1f} s  {kind}  {text}".rstrip(), markup=False)
-        if self.state.seconds(self.state.now_ns) - self._told_s >= _PLAIN_EVERY_S:
-            self._told_s = self.state.seconds(self.state.now_ns)
-            self._console.print(self._line(), markup=False)
+    def _write_line(self, *, news: bool) -> None:
+        now_s = self.glance.seconds
+        if self._next_line_s is None:
+            self._next_line_s = now_s + self._every_s
+            due = False
+        else:
+            due = now_s >= self._next_line_s
+        if not (due or news):
+            return
+        while self._next_line_s <= now_s:
+            self._next_line_s += self._every_s
+        print(self.line(), file=self._output, flush=True)
 
-    def _line(self) -> str:
-        state, parts = self.state, [f"{self.state.seconds(self.state.now_ns):8.1f} s"]
-        if state.agent is not None:
-            parts.append(f"{state.agent.state}  collisions {state.collisions}  overrides {state.overrides}")
-        if state.learner is not None:
-            parts.append(f"AbsRel {_figure(state.learner.skill, 'abs_rel')}  steps {state.learner.counts['steps']}")
-        parts.append(f"{self.real_time_factor:.1f} x real time  {state.cores:.1f} cores")
-        return "  ".join(parts)
+    def line(self) -> str:
+        """Return the run's state as one plain line."""
+        glance = self.glance
+        parts = [f"{glance.seconds:7.1f} s"]
+        if glance.agent is not None:
+            counts = glance.agent.counts
+            parts += [
+                f"{glance.agent.state:<9}",
+                f"collisions {counts.get('collisions', 0)}",
+                f"overrides {counts.get('overrides', 0)}",
+            ]
+        if glance.learner is not None:
+            parts.append(f"steps {glance.learner.counts.get('steps', 0)}")
+            parts += [f"{name} {value:.3g}" for name, value in list(glance.skill().items())[:3]]
+        if glance.health:
+            parts.append(f"cpu {glance.cpu_cores():.2f} cores, {glance.rss_bytes() / 1e6:.0f} MB")
+        if glance.events and glance.events[-1].stamp_ns >= glance.now_ns - 50_000_000:
+            parts.append(sentence(glance.events[-1]))
+        return " | ".join(parts)
 
     # -- the panel -------------------------------------------------------------------------------------------------
 
-    def _panel(self) -> Panel:
-        state = self.state
-        rows = Table.grid(padding=(0, 2))
-        rows.add_column(style="dim", justify="right")
-        rows.add_column()
-        clock = f"{state.seconds(state.now_ns):.1f} s   {self.real_time_factor:.1f} x real time"
-        rows.add_row("time", "starting …" if self._begin is None else clock)
-        if state.agent is not None:
-            flown = Text(state.agent.state, style=f"bold {_STATE_STYLES.get(state.agent.state, '')}")
-            rows.add_row("flies", Text.assemble(flown, f"  {state.agent.phase}  {state.agent.reason}"))
-            rows.add_row("counts", f"collisions {state.collisions}   overrides {state.overrides}")
-        if state.learner is not None:
-            rows.add_row("student", self._student())
-            rows.add_row("learning", Text(_spark(self._errors[-400:]) + "  AbsRel, last figures to the right"))
-        if state.health:
-            used = f"{state.cores:.1f} cores   {state.resident_bytes / 1e6:.0f} MB resident   drops {state.drops}"
-            rows.add_row("machine", used)
-            rates = {topic: hz for one in state.health.values() for topic, hz in one.rate_hz.items() if hz > 0}
-            shown = ("stereo/left/image", "depth/student", "depth/trusted", "cmd/safe")
-            told = "   ".join(f"{topic} {rates[topic]:.0f} Hz" for topic in shown if topic in rates)
-            rows.add_row("rates", Text(told + "  (per second of the wall)" if told else ""))
-        events = [Text(f"{state.seconds(ns):8.1f} s  {kind}  {text}") for ns, kind, text in state.events]
-        return Panel(Group(rows, Text(), *events), title=f"selfcue {self._title}", subtitle="Ctrl-C stops and saves")
+    def _renew(self) -> None:
+        self._live.update(self.panel(), refresh=True)
 
-    def _student(self) -> str:
-        learner = self.state.learner
-        assert learner is not None
-        ready = "READY" if learner.ready else "READY_FAST" if learner.ready_fast else "not proved ready"
-        return (
-            f"AbsRel {_figure(learner.skill, 'abs_rel')}   steps {learner.counts['steps']}   "
-            f"{ready}   trust {learner.trust}{'   frozen' if learner.frozen else ''}"
-        )
+    def panel(self) -> Any:
+        """Return the run's state as a panel of rich."""
+        from rich.panel import Panel
+        from rich.table import Table
+        from rich.text import Text
+
+        from selfcue.report.style import WORDS
+
+        glance = self.glance
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="dim", justify="right", no_wrap=True)
+        grid.add_column()
+        speed = f"   {self._speed:.1f} x real time" if self._speed is not None else ""
+        grid.add_row("time", f"{glance.seconds:.1f} s{speed}")
+        if glance.agent is not None:
+            agent = glance.agent
+            state = Text(agent.state, style=_STYLES.get(agent.state, "bold"))
+            grid.add_row("state", state + Text(f"   {WORDS.get(agent.state, '')}, {agent.phase}", style="default"))
+            counts = agent.counts
+            grid.add_row(
+                "so far",
+                f"collisions {counts.get('collisions', 0)}   overrides {counts.get('overrides', 0)}   "
+                f"misses {counts.get('misses', 0)}",
+            )
+        if glance.learner is not None:
+            learner = glance.learner
+            ready = "ready" if learner.ready else "ready (fast)" if learner.ready_fast else "not proved ready"
+            frozen = ", not learning" if learner.frozen else ""
+            grid.add_row("student", f"{learner.counts.get('steps', 0)} steps, {ready}{frozen}; stereo {learner.trust}")
+            shown = list(glance.skill().items())[:_SHOWN_SKILLS]
+            if shown:
+                grid.add_row("skill", "   ".join(f"{name} {value:.3g}" for name, value in shown))
+        if glance.health:
+            rates = glance.rates()
+            shown_rates = [f"{topic} {rates[topic]:.0f}" for topic in _SHOWN_RATES if topic in rates]
+            if shown_rates:
+                grid.add_row("messages/s", "   ".join(shown_rates))
+            drops = f"   dropped {glance.drops()}" if glance.drops() else ""
+            memory = glance.rss_bytes() / 1e6
+            grid.add_row("machine", f"{glance.cpu_cores():.2f} cores   {memory:.0f} MB resident{drops}")
+        for i, event in enumerate(glance.events):
+            grid.add_row("lately" if i == 0 else "", Text(f"{event.stamp_ns / 1e9:7.1f} s  {sentence(event)}"[:110]))
+        return Panel(grid, title=self._title, title_align="left", border_style="blue")
 
 
-def _figure(skill: dict[str, float], name: str) -> str:
-    value = skill.get(name, math.nan)
-    return "-" if math.isnan(value) else f"{value:.3f}"
-
-
-def _spark(values: list[float], width: int = 40) -> str:
-    """Return a line of bars, low for small values; the newest value is the last."""
-    known = [value for value in values if math.isfinite(value)]
-    if not known:
-        return ""
-    step = max(1, math.ceil(len(known) / width))
-    bins = [sum(known[i : i + step]) / len(known[i : i + step]) for i in range(0, len(known), step)]
-    low, high = min(bins), max(bins)
-    span = (high - low) or 1.0
-    return "".join(_SPARK[round((value - low) / span * (len(_SPARK) - 1))] for value in bins)
+_STYLES = {
+    "STEREO": "bold blue",
+    "MONO_TW": "bold yellow",
+    "MONO_ONLY": "bold green",
+    "HOLD": "bold red",
+    "LAND": "bold red",
+}
