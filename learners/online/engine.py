@@ -16,52 +16,26 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from selfcue.errors import BadInputError
 from selfcue.learners.online.budget import Budget, StepsPerLesson
-from selfcue.learners.online.calibration import conformal_factor
 from selfcue.learners.online.drift import PageHinkley
 from selfcue.learners.online.engine_config import EngineConfig
 from selfcue.learners.online.gate import CompetenceGate
+from selfcue.learners.online.guard import Journal, WeightGuard
 from selfcue.learners.online.holdout import HoldOut
 from selfcue.learners.online.interfaces import Lesson, Revision, Sample, TrustedCue
 from selfcue.learners.online.memory import ReplayMemory
-from selfcue.learners.online.promotion import PromotableStudent, Promotion, Verdict
+from selfcue.learners.online.promotion import PromotableStudent
+from selfcue.learners.online.saved import Saved, load_states, states_of
 from selfcue.learners.online.skill import Prequential
 from selfcue.messages import Estimate, LearnerStatus, TrustLevel
 from selfcue.state import State, generator_state
 
-Journal = Callable[..., None]
-"""``journal(kind, **detail)``, as ``Link.journal``."""
-
-
-_COUNTED = (
-    "offered",
-    "passed_over",
-    "refused",
-    "lessons",
-    "held_out",
-    "stored",
-    "steps",
-    "skipped_steps",
-    "promotions",
-    "rollbacks",
-    "drift_alarms",
-    "revisions",
-)
-
-
-class Saved(Protocol):
-    """Anything that can be saved and go on from there."""
-
-    def state(self) -> State: ...
-
-    def load_state(self, state: State) -> None: ...
+_COUNTED = ("offered", "passed_over", "refused", "lessons", "held_out", "stored", "drift_alarms", "revisions")
 
 
 class Engine:
@@ -96,16 +70,19 @@ class Engine:
         self.memory = ReplayMemory(self.config.memory, folder, self._generator)
         self._budget = budget or StepsPerLesson(self.config.budget)
         self._journal: Journal = journal or (lambda _kind, **_detail: None)
-        self._promotion = Promotion(self.config.promotion, student)
+        self._guard = WeightGuard(
+            self.config.promotion,
+            student,
+            self.memory,
+            self.holdout,
+            self._journal,
+            coverage_lessons=self.config.coverage_lessons,
+        )
         self._drift = PageHinkley(self.config.drift)
         self._skill = Prequential()
-        self._widen = student.widen
         self._emphasis: list[tuple[int, int]] = []
         self._start_ns: int | None = None
         self._lesson_ns: int | None = None
-        self._point_ns: int | None = None
-        self._checked_at_lesson: int | None = None
-        self._skipped_in_a_row = 0
         self._trust: TrustLevel = "lost"
         self._was_ready = (False, False)
         self._frozen = ""
@@ -153,22 +130,22 @@ class Engine:
             return
         self._frozen = reason
         self._release()
-        if self.counts["steps"]:
-            self._check()
-        self._journal("freeze", reason=reason, steps=self.counts["steps"])
+        if self._guard.counts["steps"]:
+            self._guard.check()
+        self._journal("freeze", reason=reason, steps=self._guard.counts["steps"])
 
     def estimate(self, sample: Sample) -> Estimate:
         """Return the student's estimate; its interval is wider the longer no trusted teacher was there."""
         minutes = 0.0
         if self._lesson_ns is not None:
             minutes = math.floor(max(0, sample.stamp_ns - self._lesson_ns) * 1e-9) / 60.0
-        self.student.calibrate(self._widen * (1.0 + self.config.widen_per_minute) ** minutes)
+        self.student.calibrate(self._guard.widen * (1.0 + self.config.widen_per_minute) ** minutes)
         return self.student.estimate(sample)
 
     def status(self, now_ns: int) -> LearnerStatus:
         """Return readiness, skill and counts as of now."""
         self._judge(now_ns)
-        skill = {**self._skill.recent(), **self.gate.skill(), "widen": self._widen, "drift": self._drift.level}
+        skill = {**self._skill.recent(), **self.gate.skill(), "widen": self._guard.widen, "drift": self._drift.level}
         return LearnerStatus(
             stamp_ns=now_ns,
             pair=self.config.pair,
@@ -177,9 +154,14 @@ class Engine:
             ready_fast=self.gate.ready_fast,
             frozen=bool(self._frozen) or self._trust == "lost",
             skill=skill,
-            counts={**self.counts, **self.gate.counts, "similar": self.memory.skipped, "memory": len(self.memory)},
-            model_id=f"{self.config.pair}-{self.counts['steps']}-{self.counts['promotions']}",
+            counts=self.counts_now(),
+            model_id=f"{self.config.pair}-{self._guard.counts['steps']}-{self._guard.counts['promotions']}",
         )
+
+    def counts_now(self) -> dict[str, int]:
+        """Return all counts by name."""
+        memory = {"similar": self.memory.skipped, "memory": len(self.memory)}
+        return {**self.counts, **self._guard.counts, **self.gate.counts, **memory}
 
     def close(self) -> None:
         """Close the memory's files. May be called twice."""
@@ -233,46 +215,14 @@ class Engine:
             return False
         losses = self.student.study(batch)
         self._budget.spend()
-        if losses.get("skipped", 0.0):
-            self.counts["skipped_steps"] += 1
-            self._skipped_in_a_row += 1
-            if self._skipped_in_a_row >= self.config.promotion.skipped_steps:
-                self._act(self._promotion.roll_back(self._selection(), reason="no finite gradient"))
-            return True
-        self._skipped_in_a_row = 0
-        self.counts["steps"] += 1
-        if self.counts["steps"] % self.config.promotion.every_steps == 0:
-            self._check()
+        self._guard.stepped(losses)
         return True
-
-    def _selection(self) -> list[Lesson]:
-        return self.holdout.spread("select", self.config.promotion.lessons)
-
-    def _check(self) -> None:
-        self._act(self._promotion.check(self._selection(), blocks=self.holdout.blocks("select")))
-        residuals = [self.student.residuals(x) for x in self.holdout.newest("calibrate", self.config.coverage_lessons)]
-        self._widen = conformal_factor(residuals) or self._widen
-
-    def _act(self, verdict: Verdict) -> None:
-        detail = {**dataclasses.asdict(verdict), "steps": self.counts["steps"]}
-        del detail["action"]
-        if verdict.action == "promotion":
-            self.counts["promotions"] += 1
-            self._journal("promotion", **detail)
-        elif verdict.action == "rollback":
-            self.counts["rollbacks"] += 1
-            self._skipped_in_a_row = 0
-            # What was learned since the last check is suspect; learning it again would end in the same place.
-            if self._checked_at_lesson is not None:
-                detail["forgotten"] = self.memory.forget_after(self._checked_at_lesson)
-            self._journal("rollback", **detail)
-        self._checked_at_lesson = self.memory.newest_id
 
     def _watch_drift(self, nll: float) -> None:
         if self._drift.add(nll):
             self.counts["drift_alarms"] += 1
             self.gate.distrust()
-            self._journal("drift", steps=self.counts["steps"])
+            self._journal("drift", steps=self._guard.counts["steps"])
 
     def _judge(self, now_ns: int) -> None:
         """Bring readiness up to date and journal its changes."""
@@ -286,12 +236,11 @@ class Engine:
         self._journal(kind, ready=now[0], ready_fast=now[1], hit_bound=bound, events=events, reason=why)
 
     def _mark_curve(self, stamp_ns: int) -> None:
-        if self._point_ns is None:
-            self._point_ns = stamp_ns
-        if stamp_ns - self._point_ns >= self.config.curve_s * 1e9:
-            self._point_ns = stamp_ns
+        point = self._skill.point(stamp_ns, self.config.curve_s)
+        if point is not None:
             gate = {name: value for name, value in self.gate.skill().items() if math.isfinite(value)}
-            self._journal("skill", lesson_stamp_ns=stamp_ns, **self._skill.point(), **gate, steps=self.counts["steps"])
+            steps = self._guard.counts["steps"]
+            self._journal("skill", lesson_stamp_ns=stamp_ns, **point, **gate, steps=steps)
 
     # -- saving ----------------------------------------------------------------------------------------------------
 
@@ -299,31 +248,24 @@ class Engine:
         """Return all that it takes to go on bit for bit; lessons are already on the disk."""
         meta = {
             "generator": generator_state(self._generator),
-            "widen": self._widen,
             "emphasis": self._emphasis,
             "start_ns": self._start_ns,
             "lesson_ns": self._lesson_ns,
-            "point_ns": self._point_ns,
-            "checked_at_lesson": self._checked_at_lesson,
-            "skipped_in_a_row": self._skipped_in_a_row,
             "trust": self._trust,
             "was_ready": list(self._was_ready),
             "frozen": self._frozen,
             "counts": dict(self.counts),
         }
-        return State(meta).nested(**{name: part.state() for name, part in self._parts().items()})
+        return State(meta).nested(**states_of(self._parts()))
 
     def load_state(self, state: State) -> None:
         """Continue from ``state``; files in the folder are cut back to where they were then."""
-        for name, part in self._parts().items():
-            part.load_state(state.part(name))
+        load_states(self._parts(), state)
         meta = state.meta
         self._generator.bit_generator.state = meta["generator"]
-        self._widen, self._trust, self._frozen = meta["widen"], meta["trust"], meta["frozen"]
+        self._trust, self._frozen = meta["trust"], meta["frozen"]
         self._emphasis = [(int(start), int(end)) for start, end in meta["emphasis"]]
-        self._start_ns, self._lesson_ns, self._point_ns = meta["start_ns"], meta["lesson_ns"], meta["point_ns"]
-        self._checked_at_lesson = meta["checked_at_lesson"]
-        self._skipped_in_a_row = meta["skipped_in_a_row"]
+        self._start_ns, self._lesson_ns = meta["start_ns"], meta["lesson_ns"]
         self._was_ready = (meta["was_ready"][0], meta["was_ready"][1])
         self.counts = dict(meta["counts"])
 
@@ -336,6 +278,6 @@ class Engine:
             "gate": self.gate,
             "drift": self._drift,
             "budget": self._budget,
-            "promotion": self._promotion,
+            "guard": self._guard,
             "skill": self._skill,
         }

@@ -9,7 +9,7 @@ from selfcue.learners.online.budget import BudgetConfig
 from selfcue.learners.online.drift import DriftConfig
 from selfcue.learners.online.gate import GateConfig
 from selfcue.learners.online.holdout import HoldOutConfig
-from selfcue.learners.online.memory import MemoryConfig
+from selfcue.learners.online.memory_config import MemoryConfig
 from selfcue.learners.online.promotion import PromotionConfig
 
 

@@ -23,6 +23,7 @@ class Prequential:
         self._surprise = surprise
         self._window: deque[dict[str, float]] = deque(maxlen=window)
         self._since_point: list[dict[str, float]] = []
+        self._point_ns: int | None = None
 
     def add(self, figures: Mapping[str, float]) -> bool:
         """Take the figures of one lesson; return whether it was hard, for its time."""
@@ -37,10 +38,15 @@ class Prequential:
         """Return the mean figures of the window."""
         return _means(self._window)
 
-    def point(self) -> dict[str, float]:
-        """Return the mean figures since the last point, with their number as ``lessons``, and begin the next point."""
+    def point(self, stamp_ns: int, every_s: float) -> dict[str, float] | None:
+        """Return the next point of the curve when it is due: mean figures since the last one, and ``lessons``."""
+        if self._point_ns is None:
+            self._point_ns = stamp_ns
+        if stamp_ns - self._point_ns < every_s * 1e9:
+            return None
         means = {**_means(self._since_point), "lessons": float(len(self._since_point))}
         self._since_point.clear()
+        self._point_ns = stamp_ns
         return means
 
     def state(self) -> State:
@@ -49,10 +55,13 @@ class Prequential:
         def table(rows: deque[dict[str, float]] | list[dict[str, float]]) -> np.ndarray:
             return np.array([[row.get(name, math.nan) for name in names] for row in rows]).reshape(-1, len(names))
 
-        return State({"names": names}, {"window": table(self._window), "since_point": table(self._since_point)})
+        return State(
+            {"names": names, "point_ns": self._point_ns},
+            {"window": table(self._window), "since_point": table(self._since_point)},
+        )
 
     def load_state(self, state: State) -> None:
-        names = state.meta["names"]
+        names, self._point_ns = state.meta["names"], state.meta["point_ns"]
         rows = [dict(zip(names, row, strict=True)) for row in state.arrays["window"].tolist()]
         self._window = deque(rows, maxlen=self._window.maxlen)
         self._since_point = [dict(zip(names, row, strict=True)) for row in state.arrays["since_point"].tolist()]

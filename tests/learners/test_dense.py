@@ -178,7 +178,7 @@ def test_weights_on_disk_start_another_student(taught, tmp_path):
     [
         (DepthSizes(64, 48, 1), DenseConfig(), "channels"),
         (SIZES, DenseConfig(rho_max_per_m=0.5), "rho_max_per_m"),
-        (SIZES, DenseConfig(widths=(8, 16, 24, 32)), "same widths"),
+        (SIZES, DenseConfig(widths=(8, 16, 24, 32)), "widths"),
     ],
 )
 def test_weights_of_another_net_are_refused(taught, tmp_path, sizes, config, what):

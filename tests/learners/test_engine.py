@@ -11,7 +11,7 @@ from selfcue.learners.online.budget import BudgetConfig
 from selfcue.learners.online.drift import DriftConfig
 from selfcue.learners.online.engine import Engine
 from selfcue.learners.online.engine_config import EngineConfig
-from selfcue.learners.online.memory import MemoryConfig
+from selfcue.learners.online.memory_config import MemoryConfig
 from selfcue.state import load_state, save_state
 from tests.learners.conftest import NS, NumberStudent, NumberTeacher, number_sample
 
@@ -43,8 +43,8 @@ def bench(tmp_path: Path) -> Bench:
 
 def test_learns_and_promotes(bench):
     bench.run(0, 200)
-    assert bench.engine.counts["steps"] == 200
-    assert bench.engine.counts["promotions"] == 4
+    assert bench.engine.counts_now()["steps"] == 200
+    assert bench.engine.counts_now()["promotions"] == 4
     assert bench.student.flying == pytest.approx(100.0, abs=1.0)
     assert bench.kinds() >= {"promotion", "skill"}
 
@@ -52,25 +52,25 @@ def test_learns_and_promotes(bench):
 @pytest.mark.parametrize("trust", ["suspect", "lost"])
 def test_a_teacher_that_is_not_trusted_teaches_nothing(bench, trust):
     bench.run(0, 40)
-    studied, steps, stored = list(bench.student.studied), bench.engine.counts["steps"], len(bench.engine.memory)
+    studied, steps, stored = list(bench.student.studied), bench.engine.counts_now()["steps"], len(bench.engine.memory)
     bench.run(40, 140, value=200, trust=trust)
     assert bench.student.studied == studied
-    assert (bench.engine.counts["steps"], len(bench.engine.memory)) == (steps, stored)
-    assert bench.engine.counts["refused"] == 100
+    assert (bench.engine.counts_now()["steps"], len(bench.engine.memory)) == (steps, stored)
+    assert bench.engine.counts_now()["refused"] == 100
     assert bench.engine.status(14 * NS).trust == trust
 
 
 def test_a_lesson_that_its_teacher_does_not_trust_is_refused(tmp_path):
     bench = Bench(tmp_path, trust="suspect")
     bench.run(0, 30)
-    assert bench.engine.counts["refused"] == 30
+    assert bench.engine.counts_now()["refused"] == 30
     assert not bench.student.studied
 
 
 def test_held_out_blocks_are_scored_and_never_learned_from(bench):
     bench.run(0, 1000)
     held = {i for i in range(1000) if i // 20 % 10 == 1}
-    assert bench.engine.counts["held_out"] == len(held) == 100
+    assert bench.engine.counts_now()["held_out"] == len(held) == 100
     assert not held & set(bench.student.studied)
     assert held <= set(bench.student.scored)
 
@@ -100,11 +100,11 @@ def test_lessons_of_an_approach_wait_for_its_end(bench):
 
     for i in range(60):
         frame(i, FAR, FAR)
-    steps = bench.engine.counts["steps"]
+    steps = bench.engine.counts_now()["steps"]
     for i in range(60, 75):
         frame(i, NEAR, NEAR)
     assert bench.engine.memory.waiting == 15
-    assert bench.engine.counts["steps"] > steps  # learning goes on, from what was there before
+    assert bench.engine.counts_now()["steps"] > steps  # learning goes on, from what was there before
     approach = set(range(60, 75))
     assert not approach & set(bench.student.studied)
     for i in range(75, 85):
@@ -133,14 +133,14 @@ def test_moments_before_an_override_are_emphasised_when_their_approach_is_over(b
 def test_lessons_are_paced_and_a_jittering_camera_loses_none(tmp_path):
     fast = Bench(tmp_path / "a")
     fast.run(0, 100, hz=20.0)
-    assert fast.engine.counts["lessons"] == 50
+    assert fast.engine.counts_now()["lessons"] == 50
     jitter = Bench(tmp_path / "b")
     rng = np.random.default_rng(0)
     for i in range(100):
         sample = number_sample(i)
         stamp_ns = sample.stamp_ns + int(rng.integers(-8_000_000, 8_000_000)) + NS
         jitter.engine.offer(type(sample)(stamp_ns, sample.inputs), "ok")
-    assert jitter.engine.counts["lessons"] == 100
+    assert jitter.engine.counts_now()["lessons"] == 100
 
 
 def test_a_lesson_stamped_later_than_its_sample_is_an_error(tmp_path):
@@ -167,7 +167,7 @@ def test_poison_is_never_promoted_and_is_forgotten(tmp_path):
     bench.student.poison = -500.0
     bench.run(600, 660)
     bench.student.poison = None
-    assert bench.engine.counts["rollbacks"] >= 1
+    assert bench.engine.counts_now()["rollbacks"] >= 1
     assert abs(bench.student.flying - good) <= 0.02 * abs(good)
     detail = next(d for kind, d in bench.events if kind == "rollback")
     assert detail["forgotten"] > 0
@@ -180,8 +180,8 @@ def test_steps_without_a_finite_gradient_roll_back(bench):
     good = bench.student.flying
     bench.student.poison = float("nan")
     bench.run(120, 123)
-    assert bench.engine.counts["rollbacks"] == 1
-    assert bench.engine.counts["skipped_steps"] == 3
+    assert bench.engine.counts_now()["rollbacks"] == 1
+    assert bench.engine.counts_now()["skipped_steps"] == 3
     bench.student.poison = None
     assert bench.student.raw == bench.student.flying == good
 
@@ -189,9 +189,9 @@ def test_steps_without_a_finite_gradient_roll_back(bench):
 def test_a_drift_alarm_takes_readiness_back_to_the_start(tmp_path):
     bench = Bench(tmp_path, EngineConfig(drift=DriftConfig(threshold=20.0, warm_up=5), budget=BudgetConfig(0.0)))
     bench.run(0, 400, value=1)
-    assert bench.engine.counts["drift_alarms"] == 0
+    assert bench.engine.counts_now()["drift_alarms"] == 0
     bench.run(400, 700, value=200)
-    assert bench.engine.counts["drift_alarms"] >= 1
+    assert bench.engine.counts_now()["drift_alarms"] >= 1
     assert "drift" in bench.kinds()
 
 

@@ -10,7 +10,8 @@ from selfcue.errors import BadInputError
 from selfcue.learners.online.descriptor import describe
 from selfcue.learners.online.interfaces import Lesson, Revision
 from selfcue.learners.online.lesson_store import LessonStore
-from selfcue.learners.online.memory import MemoryConfig, ReplayMemory
+from selfcue.learners.online.memory import ReplayMemory
+from selfcue.learners.online.memory_config import MemoryConfig
 from tests.learners.conftest import NS, number_lesson
 
 

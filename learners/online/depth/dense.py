@@ -15,7 +15,9 @@ from selfcue.errors import BadInputError
 from selfcue.learners.nets.depth_net import DepthNet, DepthNetConfig
 from selfcue.learners.nets.flat import FlatParameters
 from selfcue.learners.online.depth.augment import augment
+from selfcue.learners.online.depth.batches import image_of, normalise, pictures_of, target_of
 from selfcue.learners.online.depth.dense_config import DenseConfig
+from selfcue.learners.online.depth.dense_weights import vector_of, weights_kind
 from selfcue.learners.online.depth.figures import LAPLACE_90, lesson_figures
 from selfcue.learners.online.depth.losses import edge_aware_smoothness, laplace_nll, scale_invariant
 from selfcue.learners.online.depth.resize import resize_picture
@@ -62,25 +64,25 @@ class DenseStudent:
         """Return the mean over ``lessons`` of the figures of ``lesson_figures``, with the deployed weights."""
         rows = []
         for lesson in lessons:
-            rho, b = self._say(_image(lesson))
-            rows.append(lesson_figures(rho, b * np.float32(self.widen), *_target(lesson)))
+            rho, b = self._say(image_of(lesson))
+            rows.append(lesson_figures(rho, b * np.float32(self.widen), *target_of(lesson)))
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} if rows else {}
 
     def residuals(self, lesson: Lesson) -> npt.NDArray[np.float32]:
         """Return |error| / half-width of the uncalibrated 90 % interval at up to 256 of the lesson's pixels, (n,)."""
-        rho, b = self._say(_image(lesson))
-        target, weight = _target(lesson)
+        rho, b = self._say(image_of(lesson))
+        target, weight = target_of(lesson)
         ratio: npt.NDArray[np.float32] = (np.abs(rho - target) / (LAPLACE_90 * b))[weight > 0]
         return ratio[:: max(1, ratio.size // 256)]
 
     def study(self, lessons: Sequence[Lesson]) -> Mapping[str, float]:
         """Take one step of Adam; skip it (``skipped`` 1) where the gradient is not finite."""
-        pictures = _pictures([_image(lesson) for lesson in lessons])
-        target, weight = (torch.from_numpy(np.stack(part)) for part in zip(*map(_target, lessons), strict=True))
+        pictures = pictures_of([image_of(lesson) for lesson in lessons])
+        target, weight = (torch.from_numpy(np.stack(part)) for part in zip(*map(target_of, lessons), strict=True))
         if not self.steps:
             self._start_at(target[weight > 0])
         pictures, target, weight = augment(pictures, target, weight, self.config.augment, self.generator)
-        pictures = _normalise(pictures)
+        pictures = normalise(pictures)
         rho, log_scale = self._read(self._net(pictures.contiguous(memory_format=torch.channels_last)))
         share = torch.tensor([lesson.weight for lesson in lessons], dtype=torch.float32)
         gray = torch.nn.functional.avg_pool2d(pictures.mean(dim=1), 2)
@@ -163,41 +165,21 @@ class DenseStudent:
     def export_weights(self) -> State:
         """Return the deployed weights by parameter name, with what it takes to build the net they fit."""
         named = self._deployed.split(self._deployed.vector.detach())
-        meta = {
-            "student": "dense",
-            "size": [self.sizes.width, self.sizes.height],
-            "channels": self.sizes.channels,
-            "widths": list(self.config.widths),
-            "rho_max_per_m": self.config.rho_max_per_m,
-        }
-        arrays = {name: part.numpy().copy() for name, part in named.items()}
-        return State({**meta, "steps": self.steps, "widen": self.widen}, arrays)
+        meta = {"size": [self.sizes.width, self.sizes.height], "steps": self.steps, "widen": self.widen}
+        return State(
+            {**weights_kind(self.sizes, self.config), **meta}, {name: x.numpy().copy() for name, x in named.items()}
+        )
 
     def start_from(self, weights: State) -> None:
         """Start from what ``export_weights`` gave, with the smaller learning rate of a warm start.
 
-        The picture's size may differ, the net may not.
-
-        Raises:
-            BadInputError: the weights are of another kind or shape, or mean another range of depth.
+        The picture's size may differ, the net may not. Raises BadInputError where it does.
         """
-        wanted = {"student": "dense", "channels": self.sizes.channels, "rho_max_per_m": self.config.rho_max_per_m}
-        for name, value in wanted.items():
-            if weights.meta.get(name) != value:
-                raise BadInputError(f"these weights have {name} {weights.meta.get(name)!r}, this student {value!r}")
-        parts = []
-        for name, shape in self._raw.names:
-            found = weights.arrays.get(name)
-            if found is None or found.shape != shape:
-                raise BadInputError(
-                    f"these weights have {name!r} of shape {None if found is None else found.shape}, this student's "
-                    f"is {shape}; give it the same widths"
-                )
-            parts.append(found.reshape(-1))
+        vector = vector_of(weights, weights_kind(self.sizes, self.config), self._raw.names)
         self._rate = self.config.learning_rate_warm
         self.widen = float(weights.meta["widen"])
         self.steps = max(self.steps, 1)  # the head's start values are not to be set again
-        self.restart(State({}, {"weights": np.concatenate(parts)}))
+        self.restart(State({}, {"weights": vector}))
 
     # -- saving ----------------------------------------------------------------------------------------------------
 
@@ -250,7 +232,7 @@ class DenseStudent:
     def _say(self, picture: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Return inverse depth and scale [1/m], each (h, w), that the deployed weights see in ``picture``."""
         with torch.inference_mode():
-            batch = _normalise(_pictures([picture])).contiguous(memory_format=torch.channels_last)
+            batch = normalise(pictures_of([picture])).contiguous(memory_format=torch.channels_last)
             rho, log_scale = self._read(self._deployed_net(batch))
             return rho[0].contiguous().numpy(), log_scale[0].exp().contiguous().numpy()
 
@@ -265,27 +247,3 @@ class DenseStudent:
             start = torch.stack((torch.log(share / (1 - share)), torch.log(spread)))
             self._net.get_parameter("head.bias").copy_(start)
         self._average.copy_(self._raw.vector.detach())
-
-
-def _image(lesson: Lesson) -> npt.NDArray[np.uint8]:
-    return lesson.inputs["image"]
-
-
-def _target(lesson: Lesson) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return the lesson's inverse depth (0 where there is none) and weight, each (h, w) float32."""
-    target = lesson.target["inverse_depth_per_m"].astype(np.float32)
-    known = np.isfinite(target)
-    weight = np.where(known, lesson.target["weight"].astype(np.float32), np.float32(0.0))
-    return np.where(known, target, np.float32(0.0)), weight
-
-
-def _pictures(pictures: Sequence[npt.NDArray[np.uint8]]) -> Tensor:
-    """Return (B, C, H, W) float32 in [0, 1]."""
-    batch = torch.from_numpy(np.stack(pictures)).to(torch.float32).div_(255.0)
-    return batch.unsqueeze(1) if batch.ndim == 3 else batch.permute(0, 3, 1, 2)
-
-
-def _normalise(pictures: Tensor) -> Tensor:
-    """Take each picture's mean and deviation out, so that a jump of the exposure changes nothing."""
-    deviation, mean = torch.std_mean(pictures, dim=(1, 2, 3), keepdim=True)
-    return (pictures - mean) / deviation.clamp_min(0.02)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from selfcue.corridor import Intrinsics, Size, estimate_score, intrinsics_of
 from selfcue.errors import BadInputError
@@ -13,6 +13,7 @@ from selfcue.learners.online.budget import Budget, CpuShare, StepsPerLesson
 from selfcue.learners.online.checkpoint import load_weights, save_weights
 from selfcue.learners.online.depth.params import DepthLearnerParams
 from selfcue.learners.online.depth.sizes import DepthSizes, sizes_for
+from selfcue.learners.online.depth.students import DepthStudent, make_student
 from selfcue.learners.online.depth.teacher import DepthTeacher
 from selfcue.learners.online.engine import Engine
 from selfcue.learners.online.interfaces import Sample
@@ -20,10 +21,6 @@ from selfcue.messages import CameraInfo, Estimate, Image, JournalEvent, LearnerS
 from selfcue.node import Link, Node
 from selfcue.sensors.message_state import messages_from_state, messages_to_state
 from selfcue.state import State
-
-if TYPE_CHECKING:
-    from selfcue.learners.online.depth.dense import DenseStudent
-    from selfcue.learners.online.depth.textons import TextonStudent
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class DepthLearnerNode(Node):
     def __init__(self, name: str, params: DepthLearnerParams) -> None:
         super().__init__(name, params)
         self._engine: Engine | None = None
-        self._student: DenseStudent | TextonStudent | None = None
+        self._student: DepthStudent | None = None
         self._teacher: DepthTeacher | None = None
         self._start_weights: State | None = None
         self._info: CameraInfo | None = None
@@ -81,10 +78,6 @@ class DepthLearnerNode(Node):
         self._folder = link.run_dir / self.name
         if self.params.weights:
             self._start_weights = load_weights(Path(self.params.weights))
-        if self.params.student == "dense":
-            from selfcue.learners.online.depth.one_thread import one_thread
-
-            one_thread()
         self._out = link.advertise("depth/student", Estimate)
         self._status = link.advertise("depth/status", LearnerStatus)
         link.subscribe("stereo/left/camera_info", CameraInfo, self._on_info, keep=1)
@@ -183,7 +176,7 @@ class DepthLearnerNode(Node):
 
     def _build(self, sizes: DepthSizes) -> Engine:
         params = self.params
-        self._student = _student(params, sizes)
+        self._student = make_student(params, sizes)
         if self._start_weights is not None:
             self._student.start_from(self._start_weights)
         self._teacher = DepthTeacher(sizes, params.teacher)
@@ -250,13 +243,3 @@ class DepthLearnerNode(Node):
         if meta["size"] is not None:
             self._engine = self._build(DepthSizes(*meta["size"]))
             self._engine.load_state(state.part("engine"))
-
-
-def _student(params: DepthLearnerParams, sizes: DepthSizes) -> DenseStudent | TextonStudent:
-    if params.student == "textons":
-        from selfcue.learners.online.depth.textons import TextonStudent
-
-        return TextonStudent(sizes, params.textons, seed=params.seed)
-    from selfcue.learners.online.depth.dense import DenseStudent
-
-    return DenseStudent(sizes, params.dense, seed=params.seed)
