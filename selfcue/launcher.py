@@ -114,5 +114,3 @@ def _stop_signals() -> Iterator[threading.Event]:
 
 def _how_to_go_on(run_dir: Path) -> str:
     return f"; go on with: selfcue run --resume {run_dir}" if snapshot.whole(run_dir) else ""
-
-

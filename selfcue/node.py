@@ -108,4 +108,3 @@ class ClockOwner(Node, ABC):
     @abstractmethod
     def next_tick_ns(self) -> int | None:
         """Return the time of the next tick, later than the last, or None when the work is done."""
-

@@ -15,7 +15,9 @@ from selfcue.errors import BadInputError
 
 def replay(
     log: Path = typer.Argument(..., metavar="LOG", help="A folder in one of KITTI's layouts, or an MCAP file."),
-    rate: float = typer.Option(1.0, min=0.0, help="1: as recorded, 2: twice as fast, 0: as fast as the machine allows."),
+    rate: float = typer.Option(
+        1.0, min=0.0, help="1: as recorded, 2: twice as fast, 0: as fast as the machine allows."
+    ),
     start: float = typer.Option(0.0, min=0.0, help="Seconds from the beginning."),
     duration: float = typer.Option(0.0, min=0.0, help="Seconds to play (0: to the end)."),
     loop: bool = typer.Option(False, "--loop", help="Begin again at the end."),  # noqa: FBT001

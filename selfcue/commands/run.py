@@ -113,4 +113,3 @@ def shipped_help() -> str:
     """Return a text that lists the launch files in the package."""
     rows = [(name, launch_files.find(name).help.strip()) for name in launch_files.shipped_names()]
     return "\n".join(f"  {name:<16} {text}" for name, text in rows)
-

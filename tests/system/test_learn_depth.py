@@ -1,0 +1,120 @@
+"""A recorded drive through the real command line: it learns, scores and reports; a bad drive gets one line."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+NEEDED = ("torch", "cv2", "matplotlib", "safetensors", "scipy")
+missing = [module for module in NEEDED if importlib.util.find_spec(module) is None]
+if missing:
+    pytest.skip(f"learning depth needs {missing}: pip install 'selfcue[learn]'", allow_module_level=True)
+
+WIDTH, HEIGHT, FRAMES = 192, 64, 24
+FOCAL_PX, BASELINE_M = 120.0, 0.5
+Result = tuple[int, str, str]
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Path:
+    """A slim drive along a textured wall whose distance changes from frame to frame, with exact LiDAR."""
+    import cv2
+
+    folder = tmp_path / "drive"
+    for name in ("left", "right", "lidar_depth"):
+        (folder / name).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    wall = cv2.GaussianBlur(rng.integers(0, 255, (HEIGHT, 2 * WIDTH), dtype=np.uint8), (5, 5), 1.2)
+    lines = ["frame,t_left_s,t_right_s,has_lidar_depth"]
+    for i in range(FRAMES):
+        disparity = 4 + i % 6
+        depth_m = FOCAL_PX * BASELINE_M / disparity
+        shift = 5 * i % WIDTH
+        cv2.imwrite(str(folder / "left" / f"{i:06d}.png"), wall[:, shift : shift + WIDTH])
+        right = wall[:, shift + disparity : shift + disparity + WIDTH]
+        cv2.imwrite(str(folder / "right" / f"{i:06d}.png"), right[:, :WIDTH])
+        has_lidar = i % 4 == 0
+        if has_lidar:
+            points = np.full((HEIGHT, WIDTH), round(depth_m * 256), np.uint16)
+            cv2.imwrite(str(folder / "lidar_depth" / f"{i:06d}.png"), points)
+        lines.append(f"{i},{1000 + 0.1 * i:.4f},{1000 + 0.1 * i:.4f},{int(has_lidar)}")
+    (folder / "frames.csv").write_text("\n".join(lines) + "\n")
+    (folder / "calib.txt").write_text(
+        f"width: {WIDTH}\nheight: {HEIGHT}\nfx: {FOCAL_PX}\nfy: {FOCAL_PX}\ncx: {WIDTH / 2}\ncy: {HEIGHT / 2}\n"
+        f"baseline_m: {BASELINE_M}\n"
+    )
+    return folder
+
+
+@pytest.fixture
+def learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "x"))
+
+    def run(*words: str) -> Result:
+        command = [sys.executable, "-m", "selfcue", "learn", "depth", *words]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=240, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def test_a_drive_is_learned_scored_and_reported(learn: Callable[..., Result], drive: Path, tmp_path: Path) -> None:
+    code, out, err = learn(str(drive), "--learn-until", "17", "--json", "--out", "r")
+    assert (code, err) == (0, "")
+    report = json.loads(out)
+    learned, frozen = report["stretches"]["predict_before_learn"], report["stretches"]["frozen"]
+    assert learned["student"]["frames"] + frozen["student"]["frames"] == FRAMES // 4
+    assert frozen["first_frame"] == 18
+    assert learned["teacher"]["abs_rel"] < 0.05
+    for cue in ("student", "row_mean", "pixel_mean"):
+        assert 0 < frozen[cue]["abs_rel"] < 1
+    for name in ("report/curve.png", "report/depth.png", "learner/student.safetensors", "log/0000.mcap"):
+        assert (tmp_path / "r" / name).stat().st_size > 5_000
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (lambda d: (d / "left" / "000005.png").unlink(), "000005.png"),
+        (lambda d: os.truncate(d / "right" / "000006.png", 300), "000006.png"),
+        (lambda d: (d / "calib.txt").unlink(), "calib.txt"),
+        (lambda d: (d / "calib.txt").write_text("fx fast\n"), "calib.txt"),
+        (lambda d: [x.unlink() for x in (d / "left").iterdir()], "left"),
+    ],
+    ids=["missing image", "corrupt image", "missing calibration", "calibration of words", "no images"],
+)
+def test_a_bad_drive_gets_one_line(
+    learn: Callable[..., Result], drive: Path, harm: Callable[[Path], object], says: str
+) -> None:
+    harm(drive)
+    code, out, err = learn(str(drive), "--json", "--out", "r")
+    assert code == 3
+    assert says in err
+    assert err.count("\n") == 1
+    assert out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["nowhere"], 3, "nowhere: no such file or folder"),
+        (["drive/left"], 3, "left"),
+        (["drive", "--first", "30"], 2, "leave nothing to play"),
+        (["drive", "--student", "oracle"], 2, "choose one of dense, textons"),
+        ([], 2, "Missing argument"),
+    ],
+)
+def test_wrong_words(learn: Callable[..., Result], drive: Path, words: list[str], code: int, says: str) -> None:
+    assert drive.exists()
+    result = learn(*words, "--json", "--out", "r")
+    assert result[0] == code
+    assert says in result[2]
+    assert result[2].count("\n") == 1
