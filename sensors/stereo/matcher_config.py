@@ -39,7 +39,7 @@ class MatcherConfig:
     texture_std: float = 1.0
     textured_std: float = 4.0
     min_confidence: float = 0.3
-    sigma_px: float = 0.35
+    sigma_px: float = 0.3
     sigma_slope: float = 6.0
 
     def __post_init__(self) -> None:

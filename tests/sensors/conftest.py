@@ -116,3 +116,101 @@ def data() -> Callable[[str], Path]:
         return folder
 
     return find
+
+
+class KittiFolder:
+    """Writes small drives in KITTI's layouts: 48 x 32 px, 4 frames, fx 40 px, baseline 0.5 m."""
+
+    SIZE = (48, 32)
+    FX, CX, CY, BASELINE_M = 40.0, 23.5, 15.5, 0.5
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._rng = np.random.default_rng(0)
+
+    def picture(self, path: Path, *, colour: bool = False) -> Pixels:
+        """Write a PNG; return what was written, RGB where ``colour``."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shape = (self.SIZE[1], self.SIZE[0], 3) if colour else self.SIZE[::-1]
+        pixels = self._rng.integers(0, 256, shape).astype(np.uint8)
+        cv2.imwrite(str(path), pixels[:, :, ::-1] if colour else pixels)
+        return pixels
+
+    def projection(self, tx_m: float) -> str:
+        """Return KITTI's 12 numbers for a camera ``tx_m`` right of camera 0."""
+        rows = (self.FX, 0, self.CX, -self.FX * tx_m, 0, self.FX, self.CY, 0, 0, 0, 1, 0)
+        return " ".join(f"{value:e}" for value in rows)
+
+    def scan(self, path: Path, points: list[tuple[float, float, float]]) -> None:
+        """Write LiDAR points (x forward, y left, z up)."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.array([(*point, 0.5) for point in points], dtype="<f4").tofile(path)
+
+    def slim(self, numbers: tuple[int, ...] = (0, 1, 2, 5)) -> Path:
+        """Stamps at 10 Hz by number, the right ones 3 ms later; depth for frame 1."""
+        lines = ["frame,t_left_s,t_right_s,has_lidar_depth"]
+        for number in numbers:
+            lines.append(f"{number},{100 + number / 10:.6f},{100 + number / 10 + 0.003:.6f},{int(number == 1)}")
+            for side in ("left", "right"):
+                self.picture(self.root / side / f"{number:06d}.png")
+        (self.root / "frames.csv").write_text("\n".join(lines) + "\n")
+        self.slim_calibration()
+        depth = np.zeros(self.SIZE[::-1], np.uint16)
+        depth[20, 10] = 5 * 256
+        (self.root / "lidar_depth").mkdir()
+        cv2.imwrite(str(self.root / "lidar_depth" / "000001.png"), depth)
+        return self.root
+
+    def slim_calibration(self, baseline_m: float = 0.5) -> None:
+        (self.root / "calib.txt").write_text(
+            "# a rectified pair\n"
+            f"width: {self.SIZE[0]}\nheight: {self.SIZE[1]}\nfx: {self.FX}\nfy: {self.FX}\ncx: {self.CX}\n"
+            f"cy: {self.CY}\nbaseline_m: {baseline_m}\n"
+        )
+
+    def odometry(self) -> Path:
+        """image_0 and image_1, times, poses (0.1 m forward and 2 degrees to the right a frame), one scan."""
+        for number in range(4):
+            for side in (0, 1):
+                self.picture(self.root / f"image_{side}" / f"{number:06d}.png")
+        (self.root / "times.txt").write_text("".join(f"{number * 0.103:e}\n" for number in range(4)))
+        turn_velo = "0 -1 0 0 0 0 -1 0 1 0 0 0"
+        (self.root / "calib.txt").write_text(
+            f"P0: {self.projection(0)}\nP1: {self.projection(self.BASELINE_M)}\nTr: {turn_velo}\n"
+        )
+        poses = []
+        for number in range(4):
+            cos, sin = np.cos(np.radians(2 * number)), np.sin(np.radians(2 * number))
+            poses.append(f"{cos} 0 {sin} 0 0 1 0 0 {-sin} 0 {cos} {0.1 * number}")
+        (self.root / "poses.txt").write_text("\n".join(poses) + "\n")
+        self.scan(self.root / "velodyne" / "000002.bin", [(4.0, 0.0, 0.0), (8.0, 0.0, 0.0), (-4.0, 0.0, 0.0)])
+        return self.root
+
+    def raw(self) -> Path:
+        """Colour cameras 02 and 03 that sit 0.06 m left of camera 0, stamps, calibration of the day, oxts, a scan."""
+        day = self.root / "2011_09_26"
+        drive = day / "2011_09_26_drive_0001_sync"
+        for number in range(4):
+            for camera in ("02", "03"):
+                self.picture(drive / f"image_{camera}" / "data" / f"{number:010d}.png", colour=True)
+            packet = [49.0, 8.0 + 1e-6 * number, 112.0, 0.0, 0.0, np.pi / 2, *([0.0] * 24)]
+            packet[8], packet[22] = 3.0, 0.25
+            path = drive / "oxts" / "data" / f"{number:010d}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(" ".join(str(value) for value in packet))
+        for camera, late in (("02", 0), ("03", 1)):
+            stamps = "".join(f"2011-09-26 13:02:2{5 + number}.9{late}4389445\n" for number in range(4))
+            (drive / f"image_{camera}" / "timestamps.txt").write_text(stamps)
+        (day / "calib_cam_to_cam.txt").write_text(
+            "calib_time: 09-Jan-2012 13:57:47\ncorner_dist: 9.950000e-02\n"
+            "R_rect_00: 1 0 0 0 1 0 0 0 1\n"
+            f"P_rect_02: {self.projection(-0.06)}\nP_rect_03: {self.projection(self.BASELINE_M - 0.06)}\n"
+        )
+        (day / "calib_velo_to_cam.txt").write_text("R: 0 -1 0 0 0 -1 1 0 0\nT: 0 0 0\ndelta_f: 0 0\n")
+        self.scan(drive / "velodyne_points" / "data" / "0000000002.bin", [(4.0, 0.0, 0.0)])
+        return drive
+
+
+@pytest.fixture
+def kitti(tmp_path: Path) -> KittiFolder:
+    return KittiFolder(tmp_path / "drive")

@@ -93,7 +93,11 @@ def test_missing_file_and_text_that_is_no_calibration(tmp_path: Path) -> None:
         ("projection_matrix", {"rows": 3, "cols": 4, "data": ["a"] * 12}, "expected a list of numbers"),
         ("distortion_model", "thin_prism", "'thin_prism' is not known; use one of plumb_bob, equidistant"),
         ("distortion_coefficients", {"rows": 1, "cols": 2, "data": [0.1, 0.2]}, "needs 4 or 5 .*, got 2"),
-        ("camera_matrix", {"data": [4.2, 0, 320, 0, 4.2, 240, 0, 0, 1.0]}, "fx .* is 4.2 .* focal lengths are in pixels"),
+        (
+            "camera_matrix",
+            {"data": [4.2, 0, 320, 0, 4.2, 240, 0, 0, 1.0]},
+            "fx .* is 4.2 .* focal lengths are in pixels",
+        ),
         ("camera_matrix", {"data": [400.0, 0, 900, 0, 400, 240, 0, 0, 1]}, "principal point .* lies outside"),
     ],
 )

@@ -52,7 +52,9 @@ def test_stamp_pairing_drops_what_is_too_far_apart_and_says_so() -> None:
 
 def test_trigger_pairing_keeps_good_pairs_with_arrival_stamps() -> None:
     sync = stereo(pairing="trigger", period_ms=100.0)
-    assert feed(sync, [("left", 0), ("right", 1.5), ("left", 100), ("right", 106.8), ("right", 197), ("left", 200)]) == [
+    assert feed(
+        sync, [("left", 0), ("right", 1.5), ("left", 100), ("right", 106.8), ("right", 197), ("left", 200)]
+    ) == [
         (0, 1.5),
         (100, 106.8),
         (200, 197),

@@ -201,7 +201,9 @@ def test_hovering_with_sensor_noise_is_no_frozen_camera(room: Any) -> None:
 def test_evidence_is_finite_and_named(room: Any) -> None:
     rig = Rig()
     trust = rig.pair(*room.shoot(2.0)[:2])
-    assert {"left_right_rate", "left_right_mean", "textured_share", "saturated_share", "std_gray"} <= set(trust.evidence)
+    assert {"left_right_rate", "left_right_mean", "textured_share", "saturated_share", "std_gray"} <= set(
+        trust.evidence
+    )
     assert all(math.isfinite(value) for value in trust.evidence.values())
     assert (trust.cue, trust.stamp_ns) == ("stereo", PERIOD_NS)
 
