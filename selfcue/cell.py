@@ -168,9 +168,13 @@ class Cell:
 
     def tick(self, now_ns: int, inbox: Iterable[tuple[str, Message]]) -> None:
         """Deliver ``inbox`` in its canonical order, then step every node."""
-        self.deliver(sorted(inbox, key=lambda item: (item[0], item[1].source, item[1].seq)))
+        self.settle(inbox)
         for node in self.nodes:
             self.step(node, now_ns)
+
+    def settle(self, inbox: Iterable[tuple[str, Message]]) -> None:
+        """Deliver ``inbox`` in its canonical order; nothing steps."""
+        self.deliver(sorted(inbox, key=lambda item: (item[0], item[1].source, item[1].seq)))
 
     def step(self, node: Node, now_ns: int) -> None:
         """Step one node (live: each has its own rate)."""

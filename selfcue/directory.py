@@ -117,9 +117,9 @@ class FolderDirectory:
     def sweep(self) -> None:
         """Remove what processes left that were killed: cards and sockets carry their pid."""
         self.cards()
-        for path in self.folder.glob("*-*.*"):
-            pid = path.stem.rpartition("-")[2]
-            if path.suffix in (".pub", ".clock") and pid.isdigit() and not psutil.pid_exists(int(pid)):
+        for path in self.folder.iterdir():
+            pid = path.stem.rpartition("." if path.suffix == ".tmp" else "-")[2]
+            if path.suffix in (".pub", ".clock", ".tmp") and pid.isdigit() and not psutil.pid_exists(int(pid)):
                 path.unlink(missing_ok=True)
 
     def _remove(self, path: Path, card: Card) -> None:

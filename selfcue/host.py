@@ -150,9 +150,16 @@ class Host:
             self._conclude(conductor, tick)
             k += 1
             if stopping:
-                conductor.send(Stop("interrupted"))
-                return
-        conductor.send(Stop("done"))
+                break
+        self._settle(conductor)
+
+    def _settle(self, conductor: Conductor) -> None:
+        """End the run: everyone still hears what the last tick published."""
+        stop = Stop(
+            "interrupted" if self.stop.is_set() else "done", {**conductor.counts, self._process: self._counts()}
+        )
+        conductor.send(stop)
+        self._cell.settle(self._gather(stop))
 
     def _conclude(self, conductor: Conductor, tick: Tick) -> None:
         conductor.await_acks(tick.k)
@@ -174,6 +181,7 @@ class Host:
         while True:
             order = follower.next_order()
             if isinstance(order, Stop):
+                self._cell.settle(self._gather(order))
                 return
             if isinstance(order, Activate):
                 self._cell.activate()
@@ -192,13 +200,13 @@ class Host:
         self._cell.tick(tick.now_ns, inbox)
         self._report_health()
 
-    def _gather(self, tick: Tick) -> list[tuple[str, Message]]:
+    def _gather(self, order: Tick | Stop) -> list[tuple[str, Message]]:
         deadline = time.monotonic() + PATIENCE_S
-        while not self._inflow.complete(tick.counts):
+        while not self._inflow.complete(order.counts):
             self._take_in(0.1)
             if time.monotonic() > deadline:
-                raise SelfcueError(f"tick {tick.k}: lost on the way: {', '.join(self._inflow.missing(tick.counts))}")
-        return self._inflow.take(tick.counts) + self._cell.take_pending()
+                raise SelfcueError(f"lost on the way: {', '.join(self._inflow.missing(order.counts))}")
+        return self._inflow.take(order.counts) + self._cell.take_pending()
 
     def _state(self, tick: Tick, inbox: list[tuple[str, Message]]) -> State:
         assert self._bus is not None

@@ -54,9 +54,10 @@ class Activate(msgspec.Struct, frozen=True, tag=True):
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):
-    """The run is over."""
+    """The run is over. ``counts``: as in ``Tick``; what the last tick published is still delivered, nothing steps."""
 
     reason: str
+    counts: dict[str, Counts]
 
 
 Order: TypeAlias = Tick | Activate | Stop

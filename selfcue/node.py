@@ -89,7 +89,7 @@ class Node:
         """Act once per tick (lock-step) or period (live)."""
 
     def deactivate(self) -> None:
-        """Finish: no message will come any more; publishing still works."""
+        """Finish: no message will come any more, and what is published now may reach nobody."""
 
     def close(self) -> None:
         """Let go of files and devices. May be called twice."""

@@ -30,7 +30,8 @@ def resized(truth_m: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDA
     inverse = 1.0 / np.where(truth_m > 0, truth_m, np.nan)
     if height % rows == 0 and width % columns == 0:
         blocks = inverse.reshape(rows, height // rows, columns, width // columns)
-        return np.asarray(1.0 / blocks.mean(axis=(1, 3)), dtype=np.float32)
+        with np.errstate(divide="ignore"):  # nothing in sight: endless
+            return np.asarray(1.0 / blocks.mean(axis=(1, 3)), dtype=np.float32)
     v = ((np.arange(rows) + 0.5) * height / rows).astype(int)
     u = ((np.arange(columns) + 0.5) * width / columns).astype(int)
     return np.asarray(truth_m[v[:, None], u[None, :]], dtype=np.float32)

@@ -14,6 +14,7 @@ from selfcue.messages import Message
 from selfcue.report.flight_figures import FlightFigures
 from selfcue.report.flight_path import draw_path
 from selfcue.report.learning_curve import draw_learning_curve
+from selfcue.report.moments import Moment
 from selfcue.report.panel import PanelRow, draw_panel
 from selfcue.report.phases import STATES, Phase
 from selfcue.report.style import WORDS
@@ -160,13 +161,15 @@ def _draw_all(report: FlightReport, folder: Path) -> None:
         report.pictures.append(draw_learning_curve(figures, folder / "learning_curve.png").name)
     moments = figures.moments.chosen()
     if moments:
-        rows = [
-            PanelRow(f"{WORDS[one.state]}\nt = {one.t_s:.0f} s", one.image, (one.stereo, one.student, one.truth))
-            for one in moments
-        ]
+        rows = [PanelRow(_moment_title(one), one.image, (one.stereo, one.student, one.truth)) for one in moments]
         names = ("stereo", "student (one camera)", "truth")
         path = draw_panel(rows, names, folder / "depth.png", title="What each cue saw", far_m=5.0)
         report.pictures.append(path.name)
+
+
+def _moment_title(moment: Moment) -> str:
+    words = WORDS[moment.state].replace(", ", ",\n")
+    return f"{words}\nt = {moment.t_s:.0f} s"
 
 
 def _number(value: float, digits: int) -> str:
