@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from selfcue.errors import BadInputError
@@ -19,6 +20,14 @@ from selfcue.sensors.kitti.poses import quaternion, rotation_vector
 from selfcue.sensors.kitti.reader import KittiReader, open_kitti
 
 MS = 1_000_000
+
+
+def read_png(path: Path) -> npt.NDArray[Any]:
+    """Return the pixels as they are on disk (colour as BGR)."""
+    pixels: Any = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None, path
+    found: npt.NDArray[Any] = pixels
+    return found
 
 
 def by_topic(reader: KittiReader) -> dict[str, list[Any]]:
@@ -45,10 +54,11 @@ def test_the_slim_layout(kitti: Any) -> None:
     assert [image.stamp_ns for image in rights] == [image.stamp_ns + 3 * MS for image in lefts]
     assert [frame.number for frame in reader.frames] == [0, 1, 2, 5]
     assert {image.encoding for image in lefts + rights} == {"mono8"}
-    on_disk = cv2.imread(str(reader.frames[3].right), cv2.IMREAD_UNCHANGED)
+    on_disk = read_png(reader.frames[3].right)
     np.testing.assert_array_equal(rights[3].data, on_disk)
     geometry = stereo_geometry(*calibration_of(found))
-    assert (geometry.width, geometry.height, geometry.baseline_m) == (48, 32, pytest.approx(0.5))
+    assert (geometry.width, geometry.height) == (48, 32)
+    assert geometry.baseline_m == pytest.approx(0.5)
     (depth,) = found["lidar/depth"]
     assert depth.stamp_ns == lefts[1].stamp_ns
     assert depth.data[20, 10] == 5.0
@@ -78,7 +88,7 @@ def test_the_raw_layout_in_colour_with_shifted_cameras(kitti: Any) -> None:
     found = by_topic(reader)
     first = found["stereo/left/image"][0]
     assert first.encoding == "rgb8"
-    np.testing.assert_array_equal(first.data, cv2.imread(str(reader.frames[0].left))[:, :, ::-1])
+    np.testing.assert_array_equal(first.data, read_png(reader.frames[0].left)[:, :, ::-1])
     assert first.stamp_ns == 1317042145_904389445  # 2011-09-26 13:02:25 UTC
     assert found["stereo/right/image"][0].stamp_ns - first.stamp_ns == 10 * MS
     left, right = calibration_of(found)
@@ -177,7 +187,10 @@ def remove(*names: str) -> Callable[[Path], None]:
 
 
 def write(name: str, text: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_text(text) and None
+    def act(folder: Path) -> None:
+        (folder / name).write_text(text)
+
+    return act
 
 
 @pytest.mark.parametrize(
@@ -270,7 +283,7 @@ def test_quaternions_of_all_axes_against_their_rotation() -> None:
         axis = rng.normal(size=3)
         axis /= np.linalg.norm(axis)
         angle = rng.uniform(-np.pi, np.pi)
-        rotation, _ = cv2.Rodrigues(axis * angle)
+        rotation: Any = cv2.Rodrigues(axis * angle)[0]
         x, y, z, w = quaternion(rotation)
         expected = np.array([*(axis * np.sin(angle / 2)), np.cos(angle / 2)])
         assert abs(abs(np.dot([x, y, z, w], expected)) - 1.0) < 1e-12

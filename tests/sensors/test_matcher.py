@@ -148,20 +148,28 @@ def test_wrong_settings_and_images_are_refused(matcher: StereoMatcher) -> None:
     with pytest.raises(BadInputError, match=r"\(48, 64\) uint8; the matcher was made for 128 x 96 px"):
         matcher.match(np.zeros((48, 64), np.uint8), np.zeros((48, 64), np.uint8))
     with pytest.raises(BadInputError, match="float32"):
-        matcher.match(np.zeros((96, 128), np.float32), np.zeros((96, 128), np.uint8))  # type: ignore[arg-type]
+        matcher.match(np.zeros((96, 128), np.float32), np.zeros((96, 128), np.uint8))
     depth = Image(stamp_ns=0, encoding="32FC1", data=np.zeros((96, 128), np.float32))
     with pytest.raises(BadInputError, match="stereo/left/image: encoding '32FC1' cannot be matched"):
         image_array(depth, "stereo/left/image")
 
 
+def read_png(path: Path) -> npt.NDArray[Any]:
+    """Return the pixels as they are on disk (colour as BGR)."""
+    pixels: Any = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None, path
+    found: npt.NDArray[Any] = pixels
+    return found
+
+
 def middlebury(folder: Path) -> tuple[Match, Map, Map]:
     """Return the match, the true disparity [px] and the disparity before any check."""
-    left, right = (cv2.imread(str(folder / f"{side}.png"))[:, :, ::-1].copy() for side in ("left", "right"))
+    left, right = (read_png(folder / f"{side}.png")[:, :, ::-1].copy() for side in ("left", "right"))
     if (folder / "disp_left.npz").is_file():
         truth = np.load(folder / "disp_left.npz")["disp"]
         truth = np.where(np.isfinite(truth), truth, np.nan)
     else:
-        truth = cv2.imread(str(folder / "disp_left_x4.png"), cv2.IMREAD_UNCHANGED).astype(np.float32) / 4
+        truth = read_png(folder / "disp_left_x4.png").astype(np.float32) / 4
         truth[truth == 0] = np.nan
     matcher = StereoMatcher(left.shape[1], left.shape[0])
     raw = matcher._disparity(matcher.gray(left), matcher.gray(right))
@@ -188,8 +196,8 @@ def test_kitti_against_lidar(data: Callable[[str], Path]) -> None:
     found, truth = [], []
     for frame in frames[:28:4]:
         name = f"{int(frame):06d}.png"
-        left, right = (cv2.imread(str(folder / side / name), cv2.IMREAD_UNCHANGED) for side in ("left", "right"))
-        depth = cv2.imread(str(folder / "lidar_depth" / name), cv2.IMREAD_UNCHANGED).astype(np.float32) / 256
+        left, right = (read_png(folder / side / name) for side in ("left", "right"))
+        depth = read_png(folder / "lidar_depth" / name).astype(np.float32) / 256
         measured = (depth > 0) & (depth < 80)
         found.append(193.7872 / matcher.match(left, right).disparity[measured])
         truth.append(depth[measured])

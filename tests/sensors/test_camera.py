@@ -1,0 +1,296 @@
+"""Cameras with real parts: a folder of pictures, a video file, a network stream that is not there, no device."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from selfcue.clock import WallClock
+from selfcue.errors import BadInputError, MissingDependencyError
+from selfcue.messages import CameraInfo, Image, Message
+from selfcue.sensors.calibration import rectified_pair, write_camera_info
+from selfcue.sensors.camera import Camera, CameraConfig
+from selfcue.sensors.camera_node import CameraNode, CameraParams
+from selfcue.sensors.grab_thread import GrabThread
+
+SIZE = (64, 48)
+
+
+def shade(number: int) -> np.ndarray[Any, Any]:
+    """A picture that says its number: red rises with it, blue is 200."""
+    rgb = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    rgb[..., 0], rgb[..., 2] = 20 * number, 200
+    return rgb
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "pictures"
+    path.mkdir()
+    for number in range(6):
+        cv2.imwrite(str(path / f"{number:03d}.png"), shade(number)[:, :, ::-1])
+    (path / "notes.txt").write_text("no picture")
+    return path
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, SIZE)
+    for number in range(6):
+        writer.write(np.ascontiguousarray(shade(number)[:, :, ::-1]))
+    writer.release()
+    return path
+
+
+def read_all(source: Path) -> list[np.ndarray[Any, Any]]:
+    camera = Camera(CameraConfig(str(source)))
+    camera.open()
+    frames = []
+    while (frame := camera.read()) is not None:
+        frames.append(frame)
+    assert camera.read() is None
+    camera.close()
+    camera.close()
+    return frames
+
+
+def test_a_folder_of_pictures_is_read_in_order_as_rgb(folder: Path) -> None:
+    frames = read_all(folder)
+    assert len(frames) == 6
+    for number, frame in enumerate(frames):
+        np.testing.assert_array_equal(frame, shade(number))
+
+
+def test_a_video_file_is_read_as_rgb(video: Path) -> None:
+    frames = read_all(video)
+    assert len(frames) == 6
+    for number, frame in enumerate(frames):
+        assert frame.shape == (48, 64, 3)
+        assert np.abs(frame.astype(int) - shade(number)).max() < 12  # MJPEG loses a little
+    camera = Camera(CameraConfig(str(video)))
+    camera.open()
+    assert camera.fps == 25.0
+    camera.close()
+
+
+def refused(config: CameraConfig) -> str:
+    camera = Camera(config)
+    with pytest.raises((BadInputError, MissingDependencyError)) as caught:
+        camera.open()
+    with pytest.raises(MissingDependencyError, match="before it was opened"):  # all or nothing
+        camera.read()
+    assert "\n" not in str(caught.value)
+    return f"{type(caught.value).__name__}: {caught.value}"
+
+
+def test_sources_that_are_not_there(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "BadInputError" in refused(CameraConfig(str(tmp_path / "no.mp4")))
+    assert "no pictures in it" in refused(CameraConfig(str(tmp_path / "empty")))
+    (tmp_path / "text.mp4").write_text("not a video")
+    assert "not a video file" in refused(CameraConfig(str(tmp_path / "text.mp4")))
+
+
+def test_a_device_that_is_not_plugged_in() -> None:
+    found = refused(CameraConfig("97"))
+    assert found.startswith("MissingDependencyError: camera 97: there is no /dev/video97; video devices here: ")
+    assert "/dev/nothing0" in refused(CameraConfig("/dev/nothing0"))
+
+
+def test_a_stream_that_does_not_answer() -> None:
+    with socket.socket() as taken:  # a port that refuses connections: bound, not listening
+        taken.bind(("127.0.0.1", 0))
+        url = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        assert "no stream within 300 ms; check address" in refused(CameraConfig(url, open_timeout_ms=300))
+
+
+def test_a_damaged_picture_and_one_of_another_size(folder: Path) -> None:
+    (folder / "002.png").write_bytes(b"")
+    cv2.imwrite(str(folder / "003.png"), np.zeros((10, 10, 3), np.uint8))
+    camera = Camera(CameraConfig(str(folder)))
+    camera.open()
+    assert camera.read() is not None
+    assert camera.read() is not None
+    with pytest.raises(BadInputError, match=r"002\.png: the picture is missing or damaged"):
+        camera.read()
+    with pytest.raises(BadInputError, match=r"003\.png: frame of 10 x 10 px, expected 64 x 48 px"):
+        camera.read()
+
+
+def test_settings_that_contradict_each_other() -> None:
+    with pytest.raises(ValueError, match="source is empty"):
+        CameraConfig("")
+    with pytest.raises(ValueError, match="width 640 and height 0 go together"):
+        CameraConfig("0", width=640)
+    with pytest.raises(ValueError, match="read_timeout_ms 0"):
+        CameraConfig("0", read_timeout_ms=0)
+
+
+def counting_clock() -> Callable[[], int]:
+    times = iter(range(1000, 10_000))
+    lock = threading.Lock()
+
+    def now_ns() -> int:
+        with lock:
+            return next(times)
+
+    return now_ns
+
+
+def grabber(source: Path, **settings: Any) -> GrabThread:
+    camera = Camera(CameraConfig(str(source)))
+    camera.open()
+    return GrabThread(camera, counting_clock(), **settings)
+
+
+def test_the_thread_gives_every_frame_of_a_file_with_rising_stamps(folder: Path) -> None:
+    grab = grabber(folder, keep=2)
+    grab.start()
+    frames = []
+    while not grab.ended:
+        frames += grab.take(timeout_s=5.0)
+    assert [frame.number for frame in frames] == list(range(6))
+    assert [frame.stamp_ns for frame in frames] == list(range(1000, 1006))
+    assert grab.dropped == 0
+    grab.stop()
+
+
+def test_a_camera_with_a_pace_of_its_own_keeps_the_newest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Camera, "paced", True)
+    grab = grabber(folder, keep=2)
+    grab.start()
+    grab._thread.join(5.0)
+    assert [frame.number for frame in grab.take()] == [4, 5]
+    assert grab.dropped == 4
+    assert grab.ended
+    grab.stop()
+
+
+def test_a_failure_comes_after_the_good_frames(folder: Path) -> None:
+    (folder / "002.png").write_bytes(b"")
+    grab = grabber(folder)
+    grab.start()
+    grab._thread.join(5.0)
+    assert [frame.number for frame in grab.take()] == [0, 1]
+    with pytest.raises(BadInputError, match=r"002\.png"):
+        grab.take()
+    grab.stop()
+
+
+def test_stopping_a_held_up_thread_does_not_wait(folder: Path) -> None:
+    grab = grabber(folder, keep=1)
+    grab.start()
+    assert grab.take(timeout_s=5.0)
+    grab.stop(timeout_s=5.0)
+    assert not grab._thread.is_alive()
+    grab.stop()
+
+
+class LiveLink:
+    """The least of a live host: wall clock, one thread, messages kept by topic."""
+
+    lockstep = False
+
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
+        self.sent: dict[str, list[Message]] = {}
+        self.journalled: list[str] = []
+        self.now_ns = WallClock().now_ns
+
+    def advertise(self, topic: str, kind: type[Message], *, latched: bool = False) -> Any:
+        sent = self.sent.setdefault(topic, [])
+
+        class Into:
+            def publish(self, message: Message) -> None:
+                assert type(message) is kind
+                sent.append(message)
+
+        return Into()
+
+    def subscribe(self, *args: Any, **settings: Any) -> None:
+        raise AssertionError("a camera listens to nobody")
+
+    def journal(self, kind: str, **detail: Any) -> None:
+        self.journalled.append(kind)
+
+
+@pytest.fixture
+def link(tmp_path: Path) -> LiveLink:
+    return LiveLink(tmp_path)
+
+
+@pytest.fixture
+def started(link: LiveLink) -> Iterator[Callable[[CameraParams], CameraNode]]:
+    nodes: list[CameraNode] = []
+
+    def start(params: CameraParams) -> CameraNode:
+        nodes.append(CameraNode("camera", params))
+        nodes[-1].configure(link)
+        nodes[-1].activate()
+        return nodes[-1]
+
+    yield start
+    for node in nodes:
+        node.close()
+        node.close()
+
+
+def run_to_end(node: CameraNode, link: LiveLink) -> None:
+    for _ in range(2000):
+        node.step(link.now_ns())
+        if link.journalled:
+            return
+        assert node._grab is not None
+        node._grab._stop.wait(0.005)  # a live host's period
+    pytest.fail("the source did not end")
+
+
+def test_the_node_publishes_what_the_camera_sees(
+    folder: Path, tmp_path: Path, link: LiveLink, started: Callable[[CameraParams], CameraNode]
+) -> None:
+    info, _ = rectified_pair(width=64, height=48, fx_px=60.0, cx_px=31.5, cy_px=23.5, baseline_m=0.1)
+    write_camera_info(tmp_path / "camera.yaml", info)
+    before_ns = link.now_ns()
+    node = started(
+        CameraParams(
+            CameraConfig(str(folder), fps=200.0), topic="front", calibration=str(tmp_path / "camera.yaml"), keep=50
+        )
+    )
+    run_to_end(node, link)
+    images = [message for message in link.sent["front/image"] if isinstance(message, Image)]
+    assert len(images) == 6
+    np.testing.assert_array_equal(images[3].data, shade(3))
+    assert {(image.encoding, image.frame_id) for image in images} == {("rgb8", "camera_optical")}
+    stamps = [image.stamp_ns for image in images]
+    assert before_ns < stamps[0]
+    assert stamps == sorted(set(stamps))
+    assert stamps[-1] <= link.now_ns()
+    (sent,) = link.sent["front/camera_info"]
+    assert isinstance(sent, CameraInfo)
+    assert sent.frame_id == "camera_optical"
+    assert link.journalled == ["camera_ended"]
+
+
+def test_frames_that_do_not_fit_the_calibration(
+    folder: Path, tmp_path: Path, link: LiveLink, started: Callable[[CameraParams], CameraNode]
+) -> None:
+    info, _ = rectified_pair(width=128, height=96, fx_px=115.5, cx_px=63.5, cy_px=47.5, baseline_m=0.1)
+    write_camera_info(tmp_path / "camera.yaml", info)
+    node = started(CameraParams(CameraConfig(str(folder), fps=200.0), calibration=str(tmp_path / "camera.yaml")))
+    with pytest.raises(BadInputError, match=r"frames of 64 x 48 px, but .*camera\.yaml is for 128 x 96 px"):
+        run_to_end(node, link)
+
+
+def test_a_camera_has_no_place_under_a_simulated_clock(folder: Path, link: LiveLink) -> None:
+    link.lockstep = True
+    node = CameraNode("camera", CameraParams(CameraConfig(str(folder))))
+    with pytest.raises(BadInputError, match="a camera runs on the wall's clock"):
+        node.configure(link)
