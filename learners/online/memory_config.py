@@ -23,7 +23,7 @@ class MemoryConfig:
     capacity: int = 2000
     recent_share: float = 0.25
     hard_share: float = 0.25
-    max_cosine: float = 0.99
+    max_cosine: float = 0.97
     batch_new: int = 2
     batch_hard: int = 2
     compact_factor: float = 3.0

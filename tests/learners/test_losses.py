@@ -7,9 +7,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from selfcue.learners.online.depth.augment import augment  # noqa: E402 - after the check for torch
-from selfcue.learners.online.depth.augment_config import AugmentConfig  # noqa: E402
-from selfcue.learners.online.depth.losses import edge_aware_smoothness, laplace_nll, scale_invariant  # noqa: E402
+from selfcue.learners.online.depth.losses import (  # noqa: E402 - after the check for torch
+    edge_aware_smoothness,
+    laplace_nll,
+    scale_invariant,
+)
 
 
 @pytest.fixture
@@ -82,59 +84,3 @@ def test_a_lesson_without_any_target_costs_nothing_and_gives_no_gradient(batch):
     loss.sum().backward()
     assert torch.isfinite(rho.grad).all()
     assert not rho.grad.any()
-
-
-def picture_and_depth():
-    columns = torch.linspace(0.1, 0.9, 64).expand(48, 64)
-    picture = columns.expand(1, 3, 48, 64).clone()
-    target = columns[::2, ::2].clone()[None]
-    return picture, target, torch.ones_like(target)
-
-
-def test_augmentation_changes_nothing_it_was_not_asked_for():
-    config = AugmentConfig(flip=False, gamma=0.0, gain=0.0, zoom=1.0)
-    before = picture_and_depth()
-    for a, b in zip(before, augment(*before, config, torch.Generator().manual_seed(0)), strict=True):
-        torch.testing.assert_close(a, b)
-
-
-def test_a_flip_mirrors_picture_and_depth_together():
-    config = AugmentConfig(flip=True, gamma=0.0, gain=0.0, zoom=1.0)
-    generator = torch.Generator().manual_seed(0)
-    mirrored = 0
-    for _ in range(40):
-        picture, target, _ = augment(*picture_and_depth(), config, generator)
-        rises = bool(picture[0, 0, 0, -1] > picture[0, 0, 0, 0])
-        assert rises == bool(target[0, 0, -1] > target[0, 0, 0])
-        mirrored += not rises
-    assert 10 < mirrored < 30
-
-
-def test_zoom_brings_everything_nearer_by_the_factor_of_the_zoom():
-    config = AugmentConfig(flip=False, gamma=0.0, gain=0.0, zoom=1.6, zoom_share=1.0)
-    generator = torch.Generator().manual_seed(1)
-    for _ in range(10):
-        picture, target, _ = augment(*picture_and_depth(), config, generator)
-        # here depth equals brightness before the zoom, so afterwards their ratio is the zoom
-        seen = picture[0, 0, ::2, ::2]
-        ratio = (target[0] / seen)[:, 4:-4]
-        factor = float(ratio.median())
-        assert 1.0 <= factor <= 1.65
-        assert float((ratio / factor - 1).abs().max()) < 0.15
-
-
-def test_gamma_and_gain_leave_depth_alone():
-    config = AugmentConfig(flip=False, gamma=0.5, gain=0.5, zoom=1.0)
-    before = picture_and_depth()
-    picture, target, weight = augment(*before, config, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(target, before[1])
-    torch.testing.assert_close(weight, before[2])
-    assert not torch.allclose(picture, before[0], atol=0.02)
-    assert picture.min() > 0
-    assert picture.max() <= 1.0
-
-
-def test_augmentation_is_a_function_of_its_generator():
-    runs = [augment(*picture_and_depth(), AugmentConfig(), torch.Generator().manual_seed(5)) for _ in range(2)]
-    for a, b in zip(*runs, strict=True):
-        assert torch.equal(a, b)

@@ -1,4 +1,4 @@
-"""Lessons as batches of tensors, as the dense student wants them."""
+"""Lessons and pictures as the dense student's net wants them."""
 
 from __future__ import annotations
 
@@ -9,29 +9,54 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from selfcue.learners.online.depth.augment import DRAWS, Floats, augment
+from selfcue.learners.online.depth.augment_config import AugmentConfig
 from selfcue.learners.online.interfaces import Lesson
 
 
-def image_of(lesson: Lesson) -> npt.NDArray[np.uint8]:
+def picture_of(lesson: Lesson) -> npt.NDArray[np.uint8]:
     """Return the lesson's picture, (H, W) or (H, W, 3)."""
     return lesson.inputs["image"]
 
 
-def target_of(lesson: Lesson) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return the lesson's inverse depth (0 where there is none) and weight, each (h, w) float32."""
+def target_of(lesson: Lesson) -> tuple[Floats, Floats]:
+    """Return the lesson's inverse depth [1/m] (0 where there is none) and its weight, each (h, w)."""
     target = lesson.target["inverse_depth_per_m"].astype(np.float32)
     known = np.isfinite(target)
     weight = np.where(known, lesson.target["weight"].astype(np.float32), np.float32(0.0))
     return np.where(known, target, np.float32(0.0)), weight
 
 
-def pictures_of(pictures: Sequence[npt.NDArray[np.uint8]]) -> Tensor:
-    """Return (B, C, H, W) float32 in [0, 1]."""
-    batch = torch.from_numpy(np.stack(pictures)).to(torch.float32).div_(255.0)
-    return batch.unsqueeze(1) if batch.ndim == 3 else batch.permute(0, 3, 1, 2)
+def as_input(picture: npt.NDArray[np.uint8]) -> Tensor:
+    """Return ``picture`` as the net's input (1, C, H, W), normalised."""
+    return _channels_first(_normalise(np.atleast_3d(picture).astype(np.float32) / np.float32(255.0))[None])
 
 
-def normalise(pictures: Tensor) -> Tensor:
-    """Take each picture's mean and deviation out, so that a jump of the exposure changes nothing."""
-    deviation, mean = torch.std_mean(pictures, dim=(1, 2, 3), keepdim=True)
-    return (pictures - mean) / deviation.clamp_min(0.02)
+def varied_batch(
+    lessons: Sequence[Lesson], config: AugmentConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return augmented ``lessons``: normalised pictures (B, C, H, W), inverse depth and weight (B, h, w)."""
+    draws = torch.rand(len(lessons), DRAWS, generator=generator).numpy()
+    pictures, targets, weights = [], [], []
+    for lesson, mine in zip(lessons, draws, strict=True):
+        picture, target, weight = augment(np.atleast_3d(picture_of(lesson)), *target_of(lesson), config, mine)
+        pictures.append(_normalise(picture))
+        targets.append(target)
+        weights.append(weight)
+    return (
+        _channels_first(np.stack(pictures)),
+        torch.from_numpy(np.stack(targets)),
+        torch.from_numpy(np.stack(weights)),
+    )
+
+
+def _normalise(picture: Floats) -> Floats:
+    """Take the picture's mean and deviation out, so that a jump of the exposure changes nothing."""
+    centred = picture - picture.mean()
+    deviation = float(np.sqrt(np.square(centred).mean()))
+    return centred / np.float32(max(deviation, 0.02))
+
+
+def _channels_first(pictures: Floats) -> Tensor:
+    """Return (B, H, W, C) as (B, C, H, W) without moving a byte: the layout that convolutions on CPUs like best."""
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2)

@@ -14,8 +14,7 @@ from torch import Tensor
 from selfcue.errors import BadInputError
 from selfcue.learners.nets.depth_net import DepthNet, DepthNetConfig
 from selfcue.learners.nets.flat import FlatParameters
-from selfcue.learners.online.depth.augment import augment
-from selfcue.learners.online.depth.batches import image_of, normalise, pictures_of, target_of
+from selfcue.learners.online.depth.batches import as_input, picture_of, target_of, varied_batch
 from selfcue.learners.online.depth.dense_config import DenseConfig
 from selfcue.learners.online.depth.dense_weights import vector_of, weights_kind
 from selfcue.learners.online.depth.figures import LAPLACE_90, lesson_figures
@@ -64,28 +63,25 @@ class DenseStudent:
         """Return the mean over ``lessons`` of the figures of ``lesson_figures``, with the deployed weights."""
         rows = []
         for lesson in lessons:
-            rho, b = self._say(image_of(lesson))
+            rho, b = self._say(picture_of(lesson))
             rows.append(lesson_figures(rho, b * np.float32(self.widen), *target_of(lesson)))
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} if rows else {}
 
     def residuals(self, lesson: Lesson) -> npt.NDArray[np.float32]:
         """Return |error| / half-width of the uncalibrated 90 % interval at up to 256 of the lesson's pixels, (n,)."""
-        rho, b = self._say(image_of(lesson))
+        rho, b = self._say(picture_of(lesson))
         target, weight = target_of(lesson)
         ratio: npt.NDArray[np.float32] = (np.abs(rho - target) / (LAPLACE_90 * b))[weight > 0]
         return ratio[:: max(1, ratio.size // 256)]
 
     def study(self, lessons: Sequence[Lesson]) -> Mapping[str, float]:
         """Take one step of Adam; skip it (``skipped`` 1) where the gradient is not finite."""
-        pictures = pictures_of([image_of(lesson) for lesson in lessons])
-        target, weight = (torch.from_numpy(np.stack(part)) for part in zip(*map(target_of, lessons), strict=True))
         if not self.steps:
-            self._start_at(target[weight > 0])
-        pictures, target, weight = augment(pictures, target, weight, self.config.augment, self.generator)
-        pictures = normalise(pictures)
-        rho, log_scale = self._read(self._net(pictures.contiguous(memory_format=torch.channels_last)))
+            self._start_at(lessons)
+        pictures, target, weight = varied_batch(lessons, self.config.augment, self.generator)
+        rho, log_scale = self._read(self._net(pictures))
         share = torch.tensor([lesson.weight for lesson in lessons], dtype=torch.float32)
-        gray = torch.nn.functional.avg_pool2d(pictures.mean(dim=1), 2)
+        gray = torch.nn.functional.avg_pool2d(pictures, 2).mean(dim=1)
         nll = laplace_nll(rho, log_scale, target, weight)
         shape = scale_invariant(rho, target, weight)
         smooth = edge_aware_smoothness(rho, gray)
@@ -232,18 +228,18 @@ class DenseStudent:
     def _say(self, picture: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Return inverse depth and scale [1/m], each (h, w), that the deployed weights see in ``picture``."""
         with torch.inference_mode():
-            batch = normalise(pictures_of([picture])).contiguous(memory_format=torch.channels_last)
-            rho, log_scale = self._read(self._deployed_net(batch))
+            rho, log_scale = self._read(self._deployed_net(as_input(picture)))
             return rho[0].contiguous().numpy(), log_scale[0].exp().contiguous().numpy()
 
-    def _start_at(self, targets: Tensor) -> None:
+    def _start_at(self, lessons: Sequence[Lesson]) -> None:
         """Set the head's start values to the first lessons' median and spread: no step is lost on finding them."""
-        if not targets.numel():
+        known = np.concatenate([target[weight > 0] for target, weight in map(target_of, lessons)])
+        if not known.size:
             return
-        median = targets.median()
-        spread = (targets - median).abs().mean().clamp_min(1e-3)
-        share = (median / self.config.rho_max_per_m).clamp(0.02, 0.98)
+        median = float(np.median(known))
+        spread = max(float(np.abs(known - median).mean()), 1e-3)
+        share = min(max(median / self.config.rho_max_per_m, 0.02), 0.98)
         with torch.no_grad():
-            start = torch.stack((torch.log(share / (1 - share)), torch.log(spread)))
+            start = torch.tensor((math.log(share / (1.0 - share)), math.log(spread)))
             self._net.get_parameter("head.bias").copy_(start)
         self._average.copy_(self._raw.vector.detach())
