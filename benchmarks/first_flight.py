@@ -36,16 +36,16 @@ def measure(work: Path, *, quick: bool) -> BenchResult:
 ARMS: dict[str, tuple[float, float, tuple[str, ...]]] = {
     "training-wheels-5": (5, 5, ("--strategy", "training-wheels")),
     "cold-turkey-2.5": (2.5, 5, ("--strategy", "cold-turkey")),
-    "cold-turkey-5": (5, 5, ("--strategy", "cold-turkey")),
     "blind": (0.02, 5, ("--strategy", "cold-turkey", "--pilot", "blind")),
+    "cold-turkey-5": (5, 5, ("--strategy", "cold-turkey")),
 }
 """Arm: minutes of learning, minutes of one-eyed flight, and who flies."""
 
 
 def _flights(rooms: tuple[int, ...], minute: float) -> list[Job]:
     jobs = []
-    for room in rooms:
-        for arm, (learn, fly, words) in ARMS.items():
+    for arm, (learn, fly, words) in ARMS.items():
+        for room in rooms:
             times = ("--learn", str(learn * minute), "--duration", str((learn + fly) * minute))
             jobs.append(Job(f"{arm}-{room}", ("run", "drone_depth", "--seed", str(room), *times, *words)))
     return jobs
