@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,13 +66,12 @@ class ToyRoom:
         x = self.pose.x + self.forward * step_s * math.cos(yaw)
         y = self.pose.y + self.forward * step_s * math.sin(yaw)
         began = False
-        if self.clearance_m(x, y) < self.radius_m and self.clearance_m(x, y) < self.clearance_m(
-            self.pose.x, self.pose.y
-        ):
+        clearance = self.clearance_m(x, y)
+        if clearance < self.radius_m and clearance < self.clearance_m(self.pose.x, self.pose.y):
             began = not self.touching
             self.touching, self.forward = True, 0.0
             x, y = self.pose.x, self.pose.y
-        elif self.clearance_m(x, y) > self.radius_m + 0.02:
+        elif clearance > self.radius_m + 0.02:
             self.touching = False
         self.travelled_m += math.hypot(x - self.pose.x, y - self.pose.y)
         self.pose = Pose(x, y, yaw)
@@ -81,9 +81,8 @@ class ToyRoom:
 
     def clearance_m(self, x: float, y: float) -> float:
         walls = min(x, y, self.side_m - x, self.side_m - y)
-        if not len(self.pillars):
-            return walls
-        return min(walls, float(np.min(np.hypot(self.pillars[:, 0] - x, self.pillars[:, 1] - y) - self.pillars[:, 2])))
+        gaps = [walls, *(math.hypot(px - x, py - y) - radius for px, py, radius in self.pillars.tolist())]
+        return float(min(gaps))
 
     def inverse_depth(self) -> np.ndarray:
         """Return what each column sees: (columns,) float32 inverse depth along the optical axis [1/m]."""
@@ -103,8 +102,8 @@ class ToyRoom:
         return (1.0 / np.maximum(depth, 0.05)).astype(np.float32)
 
     def picture(self) -> np.ndarray:
-        """Return ``inverse_depth`` as the picture (48, columns) of walls and pillars without end."""
-        return np.tile(self.inverse_depth(), (48, 1))
+        """Return ``inverse_depth`` as the picture (12, columns) of walls and pillars without end."""
+        return np.tile(self.inverse_depth(), (12, 1))
 
     def score(self, config: CorridorConfig | None = None) -> float:
         picture = self.inverse_depth()[None, :]
@@ -192,7 +191,7 @@ class ToyBody(ClockOwner):
         if not dead:
             self.trusted.publish(estimate("trusted", picture, now_ns))
         if params.student != "silent" and seconds < params.mute_student_s:
-            seen = {"perfect": picture, "blind": picture * 0, "scalar": np.float32([self.room.score()])}
+            seen = {"perfect": picture, "blind": picture * 0, "scalar": np.array([self.room.score()], np.float32)}
             self.student.publish(estimate("student", seen[params.student], now_ns))
         self.status.publish(
             LearnerStatus(
@@ -225,7 +224,7 @@ class ToyBody(ClockOwner):
         room.forward, room.yaw_rate, room.travelled_m, room.touching, room.collisions = meta["motion"]
 
 
-def estimate(cue: str, value: np.ndarray, now_ns: int) -> Estimate:
+def estimate(cue: Any, value: np.ndarray, now_ns: int) -> Estimate:
     """Return an estimate that is certain of itself."""
     return Estimate(
         stamp_ns=now_ns,

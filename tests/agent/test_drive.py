@@ -6,6 +6,7 @@ import json
 import math
 from collections import deque
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ DELAY_TICKS = 3
 HERE = Pose(0.0, 0.0, 0.0)
 
 
-def fly(room, driver, minutes, *, start_tick=0, queue=None):
+def fly(room: Any, driver: Any, minutes: Any, *, start_tick: Any = 0, queue: Any = None) -> Any:
     """Fly ``room`` by what it shows, three ticks late; return the actions and the queue of scores under way."""
     queue = deque([0.0] * DELAY_TICKS) if queue is None else queue
     actions = []
@@ -37,7 +38,7 @@ def fly(room, driver, minutes, *, start_tick=0, queue=None):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_five_minutes_with_perfect_eyes_are_free_of_collisions_and_not_timid(toy_room, seed):
+def test_five_minutes_with_perfect_eyes_are_free_of_collisions_and_not_timid(toy_room: Any, seed: Any) -> None:
     room = toy_room(seed=seed)
     fly(room, Driver(DriveConfig(), np.random.default_rng(seed)), 5)
     assert room.collisions == 0
@@ -45,7 +46,7 @@ def test_five_minutes_with_perfect_eyes_are_free_of_collisions_and_not_timid(toy
     assert len(room.cells) >= 30
 
 
-def test_a_blind_driver_collides_all_the_time_and_always_gets_away(toy_room):
+def test_a_blind_driver_collides_all_the_time_and_always_gets_away(toy_room: Any) -> None:
     room = toy_room(seed=1)
     driver = Driver(DriveConfig(), np.random.default_rng(1))
     for tick in range(3 * 60 * 40):
@@ -56,7 +57,7 @@ def test_a_blind_driver_collides_all_the_time_and_always_gets_away(toy_room):
     assert len(room.cells) > 100
 
 
-def test_a_lone_gap_is_found_after_a_whole_circle(toy_room):
+def test_a_lone_gap_is_found_after_a_whole_circle(toy_room: Any) -> None:
     """Nowhere is as free as asked for: the freest heading is taken, closer than usual."""
     room = toy_room(seed=0, side_m=2.2, pillar_count=0, radius_m=0.2)
     room.pose = Pose(1.0, 1.2, 0.0)
@@ -66,7 +67,7 @@ def test_a_lone_gap_is_found_after_a_whole_circle(toy_room):
     assert room.travelled_m > 3.0
 
 
-def test_an_obstacle_starts_a_turn_of_at_least_the_least_angle():
+def test_an_obstacle_starts_a_turn_of_at_least_the_least_angle() -> None:
     config = DriveConfig(free_for_s=0.05, creep_share=0.01)
     driver = Driver(config, np.random.default_rng(3))
     assert driver.step(0, 0.0, HERE).forward_m_s == config.speed_m_s
@@ -79,7 +80,7 @@ def test_an_obstacle_starts_a_turn_of_at_least_the_least_angle():
     assert config.least_turn_rad <= abs(yaw) <= config.most_least_turn_rad + 0.2
 
 
-def test_hysteresis_between_turning_and_flying_again():
+def test_hysteresis_between_turning_and_flying_again() -> None:
     config = DriveConfig()
     driver = Driver(config, np.random.default_rng(0))
     assert driver.step(0, 1 / 1.41, HERE).action == "fly"
@@ -92,7 +93,7 @@ def test_hysteresis_between_turning_and_flying_again():
         assert driver.step(tick * TICK_NS, 1 / 1.5, Pose(0, 0, yaw)).action == "turn"
 
 
-def test_sides_are_drawn_evenly():
+def test_sides_are_drawn_evenly() -> None:
     driver = Driver(DriveConfig(), np.random.default_rng(5))
     left = 0
     for _ in range(400):
@@ -101,7 +102,7 @@ def test_sides_are_drawn_evenly():
     assert 160 < left < 240
 
 
-def test_after_a_contact_it_backs_off_and_turns():
+def test_after_a_contact_it_backs_off_and_turns() -> None:
     config = DriveConfig()
     driver = Driver(config, np.random.default_rng(0))
     driver.step(0, 0.0, HERE)
@@ -111,7 +112,7 @@ def test_after_a_contact_it_backs_off_and_turns():
     assert driver.step(3 * TICK_NS, 0.0, Pose(-0.41, 0, 0)).action == "turn"
 
 
-def test_a_contact_while_backing_off_ends_the_backing_off():
+def test_a_contact_while_backing_off_ends_the_backing_off() -> None:
     driver = Driver(DriveConfig(), np.random.default_rng(0))
     driver.step(0, 0.0, HERE)
     driver.bump(0, HERE)
@@ -119,7 +120,7 @@ def test_a_contact_while_backing_off_ends_the_backing_off():
     assert driver.action == "turn"
 
 
-def test_no_progress_counts_as_a_contact():
+def test_no_progress_counts_as_a_contact() -> None:
     config = DriveConfig()
     driver = Driver(config, np.random.default_rng(0))
     ticks = round(config.stuck_s * 40)
@@ -128,7 +129,7 @@ def test_no_progress_counts_as_a_contact():
     assert actions[-1] == "back"
 
 
-def test_slows_before_an_obstacle():
+def test_slows_before_an_obstacle() -> None:
     config = DriveConfig()
     speeds = [
         Driver(config, np.random.default_rng(0)).step(0, 1 / distance, HERE).forward_m_s
@@ -138,7 +139,7 @@ def test_slows_before_an_obstacle():
     assert speeds[0] == pytest.approx(config.speed_m_s * config.slow_share, rel=0.05)
 
 
-def test_override_distance_is_computed_from_speed_latency_and_braking():
+def test_override_distance_is_computed_from_speed_latency_and_braking() -> None:
     assert DriveConfig().override_distance_m == pytest.approx(0.70)
     assert DriveConfig(speed_m_s=0.7, turn_distance_m=1.5).override_distance_m == pytest.approx(0.87)
 
@@ -153,13 +154,13 @@ def test_override_distance_is_computed_from_speed_latency_and_braking():
         ({"least_turn_rad": 2.0}, "least_turn_rad 2.0"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(change, says):
+def test_settings_that_make_no_sense_are_refused(change: Any, says: Any) -> None:
     with pytest.raises(BadInputError, match=says):
         replace(DriveConfig(), **change)
 
 
-def test_a_saved_driver_continues_bit_for_bit(toy_room):
-    def make():
+def test_a_saved_driver_continues_bit_for_bit(toy_room: Any) -> None:
+    def make() -> Any:
         room, generator = toy_room(seed=2), np.random.default_rng(7)
         return room, generator, Driver(DriveConfig(), generator)
 
@@ -177,13 +178,15 @@ def test_a_saved_driver_continues_bit_for_bit(toy_room):
     assert first.pose == room.pose
 
 
-def test_the_freest_heading_is_as_free_as_its_worse_neighbour():
+def test_the_freest_heading_is_as_free_as_its_worse_neighbour() -> None:
     headings = Headings()
     for degrees in range(-180, 180, 5):
         headings.note(math.radians(degrees), 1.0)
     headings.worst[5] = 0.1  # a slit of ten degrees
     headings.worst[20:23] = [0.4, 0.5, 0.4]  # a way
-    yaw, room_m = headings.freest()
+    found = headings.freest()
+    assert found is not None
+    yaw, room_m = found
     assert math.degrees(yaw) == pytest.approx(-180 + 215)
     assert room_m == pytest.approx(2.0)
     assert Headings().freest() is None

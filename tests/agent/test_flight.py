@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ SCHEDULE = FlightConfig(mono_from_s=10.0)
 PROOF = FlightConfig(policy="proof", accept_ready_fast=False)
 FINE = Evidence(now_ns=0, trust="ok", student_fresh=True)
 READY = replace(FINE, ready=True, ready_fast=True)
-LOST = {"trust": "lost"}
+LOST: dict[str, Any] = {"trust": "lost"}
 
 
 class Flight:
@@ -29,9 +30,9 @@ class Flight:
     def __init__(self, config: FlightConfig, seed: int = 0) -> None:
         self.machine = FlightMachine(config, np.random.default_rng(seed))
         self.now_ns = 0
-        self.decision = None
+        self.decision: Any = None
 
-    def go(self, seconds: float, evidence: Evidence = FINE, **changes):
+    def go(self, seconds: float, evidence: Evidence = FINE, **changes: Any) -> Any:
         """Hold the evidence for ``seconds``; return the state at the end."""
         evidence = replace(evidence, **changes)
         for _ in range(max(1, round(seconds * 40))):
@@ -121,19 +122,19 @@ TRANSITIONS = [
 
 
 @pytest.mark.parametrize(("start", "config", "evidence", "seconds", "ends"), TRANSITIONS)
-def test_transition(start, config, evidence, seconds, ends):
+def test_transition(start: Any, config: Any, evidence: Any, seconds: Any, ends: Any) -> None:
     flight = start(config)
     assert flight.go(seconds, evidence) == ends
 
 
-def test_landing_is_final():
+def test_landing_is_final() -> None:
     flight = in_hold(SCHEDULE)
     flight.go(21, READY, student_fresh=False, **LOST)
     assert flight.go(60, READY) == "LAND"
     assert flight.decision.flyer == "none"
 
 
-def test_stereo_lost_after_it_was_there_hands_over_at_once():
+def test_stereo_lost_after_it_was_there_hands_over_at_once() -> None:
     flight = Flight(SCHEDULE)
     flight.go(5.0)
     assert flight.go(0.025, **LOST) == "MONO_ONLY"
@@ -146,7 +147,7 @@ def test_stereo_lost_after_it_was_there_hands_over_at_once():
     assert alone.go(0.025, **LOST) == "HOLD"
 
 
-def test_cold_turkey_returns_to_stereo_not_to_training_wheels():
+def test_cold_turkey_returns_to_stereo_not_to_training_wheels() -> None:
     flight = Flight(replace(SCHEDULE, strategy="cold-turkey"))
     flight.go(5.0)
     flight.go(1.0, **LOST)
@@ -154,7 +155,7 @@ def test_cold_turkey_returns_to_stereo_not_to_training_wheels():
     assert flight.go(10.2, agreement=True) == "STEREO"
 
 
-def test_overrides_take_readiness_away_and_keep_it_away():
+def test_overrides_take_readiness_away_and_keep_it_away() -> None:
     flight = in_training_wheels(PROOF)
     flight.machine.note_override(flight.now_ns)
     assert flight.go(5, READY) == "MONO_TW"
@@ -164,14 +165,14 @@ def test_overrides_take_readiness_away_and_keep_it_away():
     assert flight.go(2, READY) == "MONO_TW"
 
 
-def test_overrides_far_apart_do_not():
+def test_overrides_far_apart_do_not() -> None:
     flight = in_training_wheels(PROOF)
     for _ in range(4):
         flight.machine.note_override(flight.now_ns)
         assert flight.go(31, READY) == "MONO_TW"
 
 
-def test_a_short_loss_of_trust_only_slows():
+def test_a_short_loss_of_trust_only_slows() -> None:
     flight = in_training_wheels(SCHEDULE)
     assert flight.decision.speed_share == 1.0
     flight.go(0.3, **LOST)
@@ -181,7 +182,7 @@ def test_a_short_loss_of_trust_only_slows():
     assert flight.decision.state == "MONO_TW"
 
 
-def test_speeds():
+def test_speeds() -> None:
     flight = Flight(replace(SCHEDULE, mono_speed_share=0.7))
     flight.go(1.0, trust="suspect")
     assert flight.decision.speed_share == 0.5
@@ -194,7 +195,7 @@ def test_speeds():
     assert (fast.decision.state, fast.decision.speed_share) == ("MONO_TW", 0.5)
 
 
-def test_nobody_flies_before_anything_was_seen():
+def test_nobody_flies_before_anything_was_seen() -> None:
     flight = Flight(SCHEDULE)
     flight.go(1.0, **LOST)
     assert (flight.decision.state, flight.decision.flyer) == ("STEREO", "none")
@@ -202,7 +203,7 @@ def test_nobody_flies_before_anything_was_seen():
     assert flight.decision.flyer == "trusted"
 
 
-def test_dagger_hands_over_more_and_more():
+def test_dagger_hands_over_more_and_more() -> None:
     def share_of_student(rounds: range, seed: int) -> float:
         flight = Flight(replace(SCHEDULE, strategy="dagger"), seed)
         states = []
@@ -219,14 +220,14 @@ def test_dagger_hands_over_more_and_more():
     assert share_of_student(range(1), 3) == 0.0  # the first round is the teacher's: beta ** 0 = 1
 
 
-def test_dagger_draws_from_its_generator_only():
+def test_dagger_draws_from_its_generator_only() -> None:
     flights = [Flight(replace(SCHEDULE, strategy="dagger"), seed) for seed in (1, 1, 2)]
     states = [[flight.go(10.0) for _ in range(30)] for flight in flights]
     assert states[0] == states[1] != states[2]
 
 
-def test_a_saved_machine_continues_bit_for_bit():
-    script = [
+def test_a_saved_machine_continues_bit_for_bit() -> None:
+    script: list[tuple[float, Evidence, dict[str, Any]]] = [
         (8.0, FINE, {}),
         (3.3, FINE, {"trust": "suspect"}),
         (9.0, FINE, {}),
@@ -257,6 +258,6 @@ def test_a_saved_machine_continues_bit_for_bit():
     "change",
     [{"mono_from_s": -1.0}, {"beta": 1.5}, {"round_s": 0.0}, {"mono_speed_share": 2.0}, {"lost_for_s": float("nan")}],
 )
-def test_settings_that_make_no_sense_are_refused(change):
+def test_settings_that_make_no_sense_are_refused(change: Any) -> None:
     with pytest.raises(BadInputError, match=next(iter(change))):
         replace(SCHEDULE, **change)

@@ -24,7 +24,7 @@ SAFETY = SafetyParams()
 S = 1_000_000_000
 
 
-def make(folder, body, params=PARAMS, safety=SAFETY):
+def make(folder: Any, body: Any, params: Any = PARAMS, safety: Any = SAFETY) -> LoopSystem:
     loop = LoopSystem(folder)
     loop.add(body)
     loop.add(FlightAgentNode("agent", params))
@@ -32,7 +32,7 @@ def make(folder, body, params=PARAMS, safety=SAFETY):
     return loop
 
 
-def fly(folder, body, params=PARAMS, safety=SAFETY) -> LoopSystem:
+def fly(folder: Any, body: Any, params: Any = PARAMS, safety: Any = SAFETY) -> LoopSystem:
     loop = make(folder, body, params, safety)
     loop.run()
     return loop
@@ -47,23 +47,23 @@ def states(loop: LoopSystem) -> list[str]:
 
 
 def counts(loop: LoopSystem) -> dict[str, int]:
-    return loop.published("agent/status")[-1].counts
+    return dict(loop.published("agent/status")[-1].counts)
 
 
-def test_stereo_then_training_wheels_then_one_eye(tmp_path, toy_body):
-    body = toy_body(seed=1, duration_s=240, cut_s=120)
+def test_stereo_then_training_wheels_then_one_eye(tmp_path: Any, toy_body: Any) -> None:
+    body = toy_body(seed=1, duration_s=150, cut_s=75)
     loop = fly(tmp_path, body)
     assert states(loop) == ["MONO_TW", "MONO_ONLY"]
     assert counts(loop)["collisions"] == 0 == body.room.collisions
-    assert body.room.travelled_m / 4 >= 14.0
-    assert len(loop.published("cmd/wish")) == len(loop.published("cmd/safe")) == 240 * 40
+    assert body.room.travelled_m / 2.5 >= 14.0
+    assert len(loop.published("cmd/wish")) == len(loop.published("cmd/safe")) == 150 * 40
     assert {command.mode for command in loop.published("cmd/safe")} == {"STEREO", "MONO_TW", "MONO_ONLY", "HOLD"}
     held = [command for command in loop.published("cmd/safe") if command.mode == "HOLD"]
     assert [command.limited_by for command in held] == ["stale_wish"]  # the first tick: no wish can have come yet
 
 
-def test_a_student_that_sees_nothing_is_overridden_and_does_not_collide(tmp_path, toy_body):
-    body = toy_body(seed=1, duration_s=120, student="blind")
+def test_a_student_that_sees_nothing_is_overridden_and_does_not_collide(tmp_path: Any, toy_body: Any) -> None:
+    body = toy_body(seed=1, duration_s=80, student="blind")
     loop = fly(tmp_path, body)
     assert body.room.collisions == 0
     assert counts(loop)["overrides"] == counts(loop)["misses"] == len(events(loop, "override")) > 5
@@ -71,14 +71,14 @@ def test_a_student_that_sees_nothing_is_overridden_and_does_not_collide(tmp_path
     assert len(events(loop, "miss")) == len(events(loop, "override"))
 
 
-def test_a_student_that_sees_well_is_hardly_overridden(tmp_path, toy_body):
-    loop = fly(tmp_path, toy_body(seed=1, duration_s=120))
+def test_a_student_that_sees_well_is_hardly_overridden(tmp_path: Any, toy_body: Any) -> None:
+    loop = fly(tmp_path, toy_body(seed=1, duration_s=80))
     assert counts(loop)["overrides"] <= 2
     assert counts(loop)["misses"] == 0
 
 
-def test_without_stereo_a_blind_student_collides_and_each_is_counted_in_its_state(tmp_path, toy_body):
-    body = toy_body(seed=1, duration_s=90, student="blind", cut_s=20)
+def test_without_stereo_a_blind_student_collides_and_each_is_counted_in_its_state(tmp_path: Any, toy_body: Any) -> None:
+    body = toy_body(seed=1, duration_s=60, student="blind", cut_s=20)
     loop = fly(tmp_path, body)
     collisions = events(loop, "collision")
     assert counts(loop)["collisions_mono_only"] == len(collisions) == body.room.collisions > 5
@@ -88,29 +88,29 @@ def test_without_stereo_a_blind_student_collides_and_each_is_counted_in_its_stat
 
 
 @pytest.mark.parametrize("pilot", ["blind", "random_turner", "constant"])
-def test_control_pilots_need_no_eyes(tmp_path, toy_body, pilot):
-    body = toy_body(seed=2, duration_s=90, student="silent", cut_s=5)
+def test_control_pilots_need_no_eyes(tmp_path: Any, toy_body: Any, pilot: Any) -> None:
+    body = toy_body(seed=2, duration_s=60, student="silent", cut_s=5)
     params = replace(PARAMS, pilot=pilot)
     loop = fly(tmp_path, body, params, SafetyParams(limits=SafetyConfig(stale_estimate_s=0.0)))
     assert states(loop) == ["MONO_ONLY"]
-    assert body.room.collisions > 5
-    assert body.room.travelled_m > 15
+    assert body.room.collisions > 3
+    assert body.room.travelled_m > 10
 
 
-def test_the_stereo_pilot_never_lets_go(tmp_path, toy_body):
+def test_the_stereo_pilot_never_lets_go(tmp_path: Any, toy_body: Any) -> None:
     loop = fly(tmp_path, toy_body(duration_s=60), replace(PARAMS, pilot="stereo"))
     assert states(loop) == []
     assert {status.state for status in loop.published("agent/status")} == {"STEREO"}
 
 
-def test_a_student_that_gives_one_number_flies_too(tmp_path, toy_body):
-    body = toy_body(seed=1, duration_s=120, student="scalar", cut_s=60)
+def test_a_student_that_gives_one_number_flies_too(tmp_path: Any, toy_body: Any) -> None:
+    body = toy_body(seed=1, duration_s=80, student="scalar", cut_s=40)
     fly(tmp_path, body)
     assert body.room.collisions == 0
-    assert body.room.travelled_m > 24
+    assert body.room.travelled_m > 16
 
 
-def test_stereo_that_comes_back_overrides_again(tmp_path, toy_body):
+def test_stereo_that_comes_back_overrides_again(tmp_path: Any, toy_body: Any) -> None:
     loop = fly(tmp_path, toy_body(seed=1, duration_s=90, cut_s=20, back_s=30))
     assert states(loop) == ["MONO_TW", "MONO_ONLY", "MONO_TW"]
     assert events(loop, "mode")[-1].stamp_ns > 40 * S
@@ -130,8 +130,8 @@ def test_stereo_that_comes_back_overrides_again(tmp_path, toy_body):
     ],
 )
 def test_faults_end_where_they_should_and_never_in_flight_without_eyes(
-    tmp_path, toy_body, faults, params, ends, reason
-):
+    tmp_path: Any, toy_body: Any, faults: Any, params: Any, ends: Any, reason: Any
+) -> None:
     body = toy_body(seed=1, duration_s=60, **faults)
     loop = fly(tmp_path, body, params)
     last = loop.published("agent/status")[-1]
@@ -143,13 +143,13 @@ def test_faults_end_where_they_should_and_never_in_flight_without_eyes(
         assert loop.published("cmd/safe")[-1].linear == (0.0, 0.0, -0.2)
 
 
-def test_a_hover_without_knowledge_looks_round(tmp_path, toy_body):
+def test_a_hover_without_knowledge_looks_round(tmp_path: Any, toy_body: Any) -> None:
     loop = fly(tmp_path, toy_body(duration_s=40, cut_s=20.0, ood_s=25.0))
     held = [command for command in loop.published("cmd/safe") if command.mode == "HOLD" and not command.limited_by]
     assert any(command.yaw_rate == 0.5 for command in held)
 
 
-def test_status_comes_twice_a_second_and_at_every_change(tmp_path, toy_body):
+def test_status_comes_twice_a_second_and_at_every_change(tmp_path: Any, toy_body: Any) -> None:
     loop = fly(tmp_path, toy_body(seed=1, duration_s=60))
     told = loop.published("agent/status")
     gaps = np.diff([status.stamp_ns for status in told])
@@ -165,7 +165,7 @@ def test_status_comes_twice_a_second_and_at_every_change(tmp_path, toy_body):
     assert all(wishes[status.stamp_ns].reason.startswith(status.phase) for status in told)
 
 
-def test_the_safety_node_stops_a_body_whose_agent_is_gone(tmp_path, toy_body):
+def test_the_safety_node_stops_a_body_whose_agent_is_gone(tmp_path: Any, toy_body: Any) -> None:
     loop = LoopSystem(tmp_path)
     body = toy_body(duration_s=2.0)
     loop.add(body)
@@ -183,29 +183,31 @@ def test_the_safety_node_stops_a_body_whose_agent_is_gone(tmp_path, toy_body):
 
 
 @pytest.mark.parametrize("strategy", ["training-wheels", "dagger"])
-@pytest.mark.parametrize("cut_at", [400, 1203, 1777])
-def test_resumed_from_a_snapshot_it_flies_on_bit_for_bit(tmp_path, toy_body, strategy, cut_at):
+@pytest.mark.parametrize("cut_at", [400, 1477])
+def test_resumed_from_a_snapshot_it_flies_on_bit_for_bit(
+    tmp_path: Any, toy_body: Any, strategy: Any, cut_at: Any
+) -> None:
     params = replace(PARAMS, strategy=strategy, seed=5)
 
-    def build(name):
+    def build(name: Any) -> Any:
         return make(tmp_path / name, toy_body(seed=3, duration_s=60, student="blind", cut_s=35), params)
 
-    def run(loop, first, last):
+    def run(loop: Any, first: Any, last: Any) -> Any:
         for tick in range(first, last):
             loop.tick((tick + 1) * 25_000_000)
 
     whole, head, tail = build("whole"), build("head"), build("tail")
-    run(whole, 0, 2000)
+    run(whole, 0, 1700)
     run(head, 0, cut_at)
     save_state(tmp_path / "snapshot.npz", head.snapshot())
     tail.resume(load_state(tmp_path / "snapshot.npz"))
-    run(tail, cut_at, 2000)
+    run(tail, cut_at, 1700)
     for topic in ("cmd/safe", "cmd/wish", "agent/status", "journal", "odom"):
         assert head.published(topic) + tail.published(topic) == whole.published(topic), topic
     assert tail.snapshot().digest() == whole.snapshot().digest()
 
 
-def test_an_estimate_of_something_else_is_refused_in_one_line():
+def test_an_estimate_of_something_else_is_refused_in_one_line() -> None:
     camera = camera_of(CameraInfo(stamp_ns=0, width=8, height=8, k=(1.0,) * 9, p=(1.0,) * 12))
     value = np.ones((4, 4), np.float32)
     wrong = Estimate(
@@ -216,7 +218,7 @@ def test_an_estimate_of_something_else_is_refused_in_one_line():
         CueSight(SightConfig()).take(wrong, camera)
 
 
-def test_the_student_is_scored_at_its_pessimistic_end():
+def test_the_student_is_scored_at_its_pessimistic_end() -> None:
     camera = ((115.5, 115.5, 63.5, 47.5), (128, 96))
     value = np.full((48, 64), 0.5, np.float32)
     b = 0.2
@@ -236,11 +238,11 @@ def test_the_student_is_scored_at_its_pessimistic_end():
         assert sight.score == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_scalar_estimate_is_the_score():
+def test_a_scalar_estimate_is_the_score() -> None:
     camera = ((115.5, 115.5, 63.5, 47.5), (128, 96))
     sight = CueSight(SightConfig(), 1.0)
     for value, valid, expected in ((0.7, True, 0.7), (0.7, False, 10.0), (np.nan, True, 10.0), (-1.0, True, 0.0)):
-        one = np.float32([value])
+        one = np.array([value], np.float32)
         said = Estimate(
             stamp_ns=0, cue="student", quantity="inverse_depth_per_m", value=one, lower=one, upper=one + 1,
             valid=np.array([valid]), confidence=1.0,
@@ -249,7 +251,7 @@ def test_a_scalar_estimate_is_the_score():
         assert sight.score == pytest.approx(expected)
 
 
-def test_params_come_from_a_launch_file_as_plain_values():
+def test_params_come_from_a_launch_file_as_plain_values() -> None:
     given = {
         "seed": 3,
         "strategy": "dagger",

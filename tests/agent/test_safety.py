@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,11 +22,13 @@ FILTER = SafetyFilter(SafetyConfig())
 CALM = Situation(now_ns=NOW, trust="ok", trusted_ns=NOW, student_ns=NOW)
 
 
-def wish(forward=0.5, yaw_rate=0.3, mode="MONO_TW", side=0.0, up=0.0, age_s=0.0) -> VelocityCommand:
+def wish(
+    forward: Any = 0.5, yaw_rate: Any = 0.3, mode: Any = "MONO_TW", side: Any = 0.0, up: Any = 0.0, age_s: Any = 0.0
+) -> VelocityCommand:
     return VelocityCommand(stamp_ns=NOW - round(age_s * S), linear=(forward, side, up), yaw_rate=yaw_rate, mode=mode)
 
 
-def test_a_harmless_wish_passes_unchanged():
+def test_a_harmless_wish_passes_unchanged() -> None:
     assert FILTER.apply(wish(), CALM) == SafeMotion((0.5, 0.0, 0.0), 0.3, "MONO_TW", "")
 
 
@@ -49,7 +52,7 @@ def test_a_harmless_wish_passes_unchanged():
         ("limits", wish(yaw_rate=-3.0), CALM, (0.5, 0, 0)),
     ],
 )
-def test_each_rule(rule, wished, situation, linear):
+def test_each_rule(rule: Any, wished: Any, situation: Any, linear: Any) -> None:
     motion = FILTER.apply(wished, situation)
     assert motion.limited_by == rule
     assert motion.linear == pytest.approx(linear)
@@ -61,7 +64,7 @@ ORDER = ["stale_wish", "bad_wish", "land", "hold", "stale_estimate", "contact", 
 
 
 @pytest.mark.parametrize("first", range(len(ORDER)))
-def test_the_first_broken_rule_of_the_order_gives_its_name(first):
+def test_the_first_broken_rule_of_the_order_gives_its_name(first: Any) -> None:
     broken = ORDER[first:]
     bad = "bad_wish" in broken
     mode = "LAND" if "land" in broken else "HOLD" if "hold" in broken else "MONO_TW"
@@ -76,17 +79,17 @@ def test_the_first_broken_rule_of_the_order_gives_its_name(first):
     assert FILTER.apply(wished, situation).limited_by == ORDER[first]
 
 
-def test_later_rules_still_hold_after_an_earlier_one_changed_the_wish():
+def test_later_rules_still_hold_after_an_earlier_one_changed_the_wish() -> None:
     motion = FILTER.apply(wish(forward=0.5, yaw_rate=9.0), replace(CALM, contact_ns=NOW))
     assert motion == SafeMotion((0.0, 0.0, 0.0), 2.0, "MONO_TW", "contact")
 
 
-def test_a_contact_and_an_obstacle_let_the_body_back_off_and_turn():
+def test_a_contact_and_an_obstacle_let_the_body_back_off_and_turn() -> None:
     back = wish(forward=-0.3, yaw_rate=1.0)
     assert FILTER.apply(back, replace(CALM, contact_ns=NOW, nearest_m=0.1)).limited_by == ""
 
 
-def test_an_obstacle_binds_only_by_a_trusted_cue_that_speaks():
+def test_an_obstacle_binds_only_by_a_trusted_cue_that_speaks() -> None:
     near = replace(CALM, nearest_m=0.2)
     assert FILTER.apply(wish(), near).linear[0] == 0.0
     for silent in (replace(near, trust="suspect"), replace(near, trust="lost"), replace(near, trusted_ns=NOW - S)):
@@ -94,7 +97,7 @@ def test_an_obstacle_binds_only_by_a_trusted_cue_that_speaks():
 
 
 @given(distance=st.floats(0.0, 5.0))
-def test_the_speed_allowed_stops_before_the_obstacle(distance):
+def test_the_speed_allowed_stops_before_the_obstacle(distance: Any) -> None:
     config = FILTER.config
     speed = FILTER.speed_to_stop_within(distance)
     needed = speed * config.latency_s + speed**2 / (2 * config.braking_m_s2) + config.radius_m + config.margin_m
@@ -102,7 +105,7 @@ def test_the_speed_allowed_stops_before_the_obstacle(distance):
     assert needed == pytest.approx(max(distance, config.radius_m + config.margin_m), abs=1e-9)
 
 
-def test_at_the_override_distance_full_speed_is_just_allowed():
+def test_at_the_override_distance_full_speed_is_just_allowed() -> None:
     assert FILTER.speed_to_stop_within(0.70) == pytest.approx(0.5)
     assert FILTER.speed_to_stop_within(math.inf) == math.inf
 
@@ -114,7 +117,9 @@ number = st.floats(allow_nan=True, allow_infinity=True)
     forward=number, side=number, up=number, yaw=number, distance=st.floats(0, 10), age=st.floats(0, 1),
     mode=st.sampled_from(["STEREO", "MONO_TW", "MONO_ONLY", "HOLD", "LAND", ""]),
 )  # fmt: skip
-def test_nothing_gets_past_the_limits(forward, side, up, yaw, distance, age, mode):
+def test_nothing_gets_past_the_limits(
+    forward: Any, side: Any, up: Any, yaw: Any, distance: Any, age: Any, mode: Any
+) -> None:
     motion = FILTER.apply(wish(forward, yaw, mode, side, up, age), replace(CALM, nearest_m=distance))
     assert all(math.isfinite(value) for value in (*motion.linear, motion.yaw_rate))
     assert math.hypot(*motion.linear[:2]) <= 0.8 + 1e-9
@@ -123,19 +128,19 @@ def test_nothing_gets_past_the_limits(forward, side, up, yaw, distance, age, mod
     assert motion.linear[0] <= FILTER.speed_to_stop_within(distance) + 1e-9
 
 
-def test_the_estimate_rule_can_be_turned_off_for_controls():
+def test_the_estimate_rule_can_be_turned_off_for_controls() -> None:
     filter_ = SafetyFilter(SafetyConfig(stale_estimate_s=0.0))
     assert filter_.apply(wish(), Situation(now_ns=NOW)).limited_by == ""
 
 
-def test_a_body_that_cannot_brake_is_refused():
+def test_a_body_that_cannot_brake_is_refused() -> None:
     with pytest.raises(BadInputError, match="braking_m_s2"):
         SafetyConfig(braking_m_s2=0.0)
     with pytest.raises(BadInputError, match="max_speed_m_s"):
         SafetyConfig(max_speed_m_s=math.nan)
 
 
-def test_agent_and_safety_load_nothing_heavy():
+def test_agent_and_safety_load_nothing_heavy() -> None:
     code = (
         "import sys, selfcue.agent.safety_node, selfcue.agent.node;"
         "heavy = {'torch', 'cv2', 'open3d', 'mujoco', 'matplotlib', 'scipy', 'rich'} & set(sys.modules);"

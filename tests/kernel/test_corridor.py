@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def reference(
     shift=st.floats(-10, 10),
     holes=st.floats(0, 0.5),
 )
-def test_equals_the_definition_pixel_by_pixel(seed, size, share, shift, holes):
+def test_equals_the_definition_pixel_by_pixel(seed: Any, size: Any, share: Any, shift: Any, holes: Any) -> None:
     generator = np.random.default_rng(seed)
     rho = generator.uniform(-0.5, 12, size).astype(np.float32)
     rho[generator.random(size) < holes / 2] = np.nan
@@ -63,14 +64,14 @@ def test_equals_the_definition_pixel_by_pixel(seed, size, share, shift, holes):
 
 
 @given(depth=st.floats(0.3, 6.0))
-def test_a_wall_scores_its_inverse_depth_at_every_resolution(depth):
+def test_a_wall_scores_its_inverse_depth_at_every_resolution(depth: Any) -> None:
     for shape in (HALF_SHAPE, (96, 128), (24, 32)):
         score = obstacle_score(wall(depth, shape), np.ones(shape, bool), CAMERA, FULL)
         assert score == pytest.approx(1.0 / depth, rel=1e-5)
 
 
 @given(near=st.floats(0.4, 3.0), far=st.floats(3.1, 9.0), seed=st.integers(0, 1000))
-def test_bringing_pixels_nearer_never_lowers_the_score(near, far, seed):
+def test_bringing_pixels_nearer_never_lowers_the_score(near: Any, far: Any, seed: Any) -> None:
     generator = np.random.default_rng(seed)
     rho = wall(far)
     before = obstacle_score(rho, EVERYWHERE, CAMERA, FULL)
@@ -78,7 +79,7 @@ def test_bringing_pixels_nearer_never_lowers_the_score(near, far, seed):
     assert obstacle_score(rho, EVERYWHERE, CAMERA, FULL) >= before
 
 
-def test_a_thin_pole_counts_and_single_noisy_pixels_do_not():
+def test_a_thin_pole_counts_and_single_noisy_pixels_do_not() -> None:
     pole = wall(5.0)
     columns = round(0.05 * 57.75 / 1.4)  # 5 cm at 1.4 m on a picture of 64 columns
     pole[:, 30 : 30 + columns] = 1 / 1.4
@@ -88,7 +89,7 @@ def test_a_thin_pole_counts_and_single_noisy_pixels_do_not():
     assert obstacle_score(noise, EVERYWHERE, CAMERA, FULL) == pytest.approx(1 / 5.0, rel=1e-6)
 
 
-def test_what_stands_beside_the_corridor_does_not_count():
+def test_what_stands_beside_the_corridor_does_not_count() -> None:
     beside = wall(6.0)
     offset_px = 57.75 * 0.5 / 2.0  # 0.5 m beside the axis at 2 m
     beside[:, int(32 + offset_px) :] = 1 / 2.0
@@ -97,14 +98,14 @@ def test_what_stands_beside_the_corridor_does_not_count():
     assert obstacle_score(beside, EVERYWHERE, CAMERA, FULL, wide) == pytest.approx(1 / 2.0, rel=1e-5)
 
 
-def test_floor_and_ceiling_do_not_count():
+def test_floor_and_ceiling_do_not_count() -> None:
     rho = np.zeros(HALF_SHAPE, np.float32)
     rows = (np.arange(48) + 0.5) * 2 - 0.5
     rho[:] = (np.abs(rows - 47.5) / (115.5 * 1.2))[:, None]  # floor and ceiling 1.2 m away
     assert obstacle_score(rho, EVERYWHERE, CAMERA, FULL) == 0.0
 
 
-def test_a_cue_that_sees_too_little_counts_as_blocked():
+def test_a_cue_that_sees_too_little_counts_as_blocked() -> None:
     config = CorridorConfig()
     nothing = np.zeros(HALF_SHAPE, bool)
     assert obstacle_score(wall(5.0), nothing, CAMERA, FULL) == config.blind_score_per_m
@@ -115,13 +116,13 @@ def test_a_cue_that_sees_too_little_counts_as_blocked():
     assert obstacle_score(wall(5.0), only_beside, CAMERA, FULL) == config.blind_score_per_m
 
 
-def test_a_score_never_exceeds_that_of_a_blocked_view():
+def test_a_score_never_exceeds_that_of_a_blocked_view() -> None:
     assert obstacle_score(wall(0.01), EVERYWHERE, CAMERA, FULL) == CorridorConfig().blind_score_per_m
 
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), half_width=st.floats(0.1, 1.0), half_height=st.floats(0.1, 1.0))
-def test_nearest_depth_is_exact(seed, half_width, half_height):
+def test_nearest_depth_is_exact(seed: Any, half_width: Any, half_height: Any) -> None:
     generator = np.random.default_rng(seed)
     depth = generator.uniform(0.2, 8.0, (12, 16)).astype(np.float32)
     depth[generator.random(depth.shape) < 0.1] = np.inf
@@ -138,21 +139,21 @@ def test_nearest_depth_is_exact(seed, half_width, half_height):
     assert nearest_depth(depth, camera, half_width, half_height) == best
 
 
-def test_one_pixel_is_enough_for_truth_and_an_empty_corridor_is_endless():
+def test_one_pixel_is_enough_for_truth_and_an_empty_corridor_is_endless() -> None:
     depth = np.full((96, 128), np.inf, np.float32)
     assert nearest_depth(depth, CAMERA, 0.4, 0.3) == math.inf
     depth[48, 64] = 1.5
     assert nearest_depth(depth, CAMERA, 0.4, 0.3) == 1.5
 
 
-def test_score_and_truth_agree_on_a_clean_scene():
+def test_score_and_truth_agree_on_a_clean_scene() -> None:
     depth = np.full((96, 128), 4.0, np.float32)
     depth[20:80, 60:75] = 1.1
     score = obstacle_score(1 / depth, np.ones(depth.shape, bool), CAMERA, FULL)
     assert 1 / score == pytest.approx(nearest_depth(depth, CAMERA, 0.4, 0.3), rel=1e-5)
 
 
-def test_intrinsics_come_from_the_rectified_matrix_where_there_is_one():
+def test_intrinsics_come_from_the_rectified_matrix_where_there_is_one() -> None:
     k = (100.0, 0, 60.0, 0, 101.0, 40.0, 0, 0, 1.0)
     p = (115.5, 0, 63.5, 0, 0, 115.0, 47.5, 0, 0, 0, 1.0, 0)
     info = CameraInfo(stamp_ns=0, width=128, height=96, k=k, p=p)
@@ -174,7 +175,7 @@ def test_intrinsics_come_from_the_rectified_matrix_where_there_is_one():
         (lambda: CorridorConfig(order_share=1.0), "order_share"),
     ],
 )
-def test_bad_input_is_one_clear_line(call, says):
+def test_bad_input_is_one_clear_line(call: Any, says: Any) -> None:
     with pytest.raises(BadInputError, match=says) as caught:
         call()
     assert "\n" not in str(caught.value)
