@@ -78,4 +78,5 @@ def _stretch(values: Floats, size: int, *, axis: int) -> Floats:
     shape[axis] = size
     share = (centres - lower).astype(np.float32).reshape(shape)
     low, high = np.take(values, lower, axis=axis), np.take(values, lower + 1, axis=axis)
-    return low + (high - low) * share
+    stretched: Floats = low + (high - low) * share
+    return stretched

@@ -54,7 +54,8 @@ def _normalise(picture: Floats) -> Floats:
     """Take the picture's mean and deviation out, so that a jump of the exposure changes nothing."""
     centred = picture - picture.mean()
     deviation = float(np.sqrt(np.square(centred).mean()))
-    return centred / np.float32(max(deviation, 0.02))
+    normal: Floats = centred / np.float32(max(deviation, 0.02))
+    return normal
 
 
 def _channels_first(pictures: Floats) -> Tensor:
