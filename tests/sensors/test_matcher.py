@@ -166,7 +166,7 @@ def middlebury(folder: Path) -> tuple[Match, Map, Map]:
     """Return the match, the true disparity [px] and the disparity before any check."""
     left, right = (read_png(folder / f"{side}.png")[:, :, ::-1].copy() for side in ("left", "right"))
     if (folder / "disp_left.npz").is_file():
-        truth = np.load(folder / "disp_left.npz")["disp"]
+        truth = np.load(folder / "disp_left.npz", allow_pickle=False)["disp"]
         truth = np.where(np.isfinite(truth), truth, np.nan)
     else:
         truth = read_png(folder / "disp_left_x4.png").astype(np.float32) / 4
