@@ -8,6 +8,7 @@ from pathlib import Path
 
 import typer
 
+from selfcue.benchmarks.page import write_page
 from selfcue.errors import UsageError
 
 NAMES = {"first-flight": "selfcue.benchmarks.first_flight"}
@@ -21,12 +22,16 @@ def bench(
     list_all: bool = typer.Option(False, "--list", help="List the benchmarks."),
     quick: bool = typer.Option(False, "--quick", help="A smaller run of the same code (claims are not judged by it)."),
     work: Path = typer.Option(Path("runs/bench"), help="Folder for the runs; what is done there is not done again."),
+    page: Path | None = typer.Option(None, help="Write the page of all full results in --work, and run nothing."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object: rows and claims."),
 ) -> int:
     """Run a benchmark: a table of what was measured and every claim, met or missed (exit code 1: one is missed)."""
     if list_all:
         for known, module in NAMES.items():
             typer.echo(f"{known:<16} {(importlib.import_module(module).__doc__ or '').partition(chr(10))[0]}")
+        return 0
+    if page is not None:
+        write_page([path for path in work.glob("*.json") if not path.stem.endswith("-quick")], page)
         return 0
     if name not in NAMES:
         raise UsageError(f"no benchmark {name!r}; there is: {', '.join(NAMES)}")
