@@ -23,6 +23,7 @@ from selfcue.agent.ground import Ground
 from selfcue.agent.motion import Action, Headings, Motion, Pose, wrap
 
 _AIM_RAD = math.radians(5)
+_PAUSE_NS = 500_000_000  # not flown for so long: what was known of the way is no longer true
 _NS = 1_000_000_000
 
 
@@ -40,6 +41,7 @@ class Driver:
         self._free_since_ns: int | None = None
         self._mark = (math.nan, math.nan)  # where flying or backing off began
         self._mark_ns = 0
+        self._stepped_ns = -_NS
         self._headings = Headings()
         self._target_yaw = 0.0
         self._stop_distance_m = config.turn_distance_m
@@ -83,8 +85,10 @@ class Driver:
             speed_share: share of the forward speed that the state machine grants.
         """
         config = self.config
-        if math.isnan(self._mark[0]):
+        if now_ns - self._stepped_ns > _PAUSE_NS:
             self._mark, self._mark_ns = (pose.x, pose.y), now_ns
+            self._free_since_ns = None
+        self._stepped_ns = now_ns
         self._ground.note(now_ns, pose)
         bored = self._ground.stale_s(now_ns) >= config.bored_s
         self._courage = config.bold_share if bored else 1.0
@@ -215,6 +219,7 @@ _SAVED = (
     "_yaw",
     "_free_since_ns",
     "_mark_ns",
+    "_stepped_ns",
     "_target_yaw",
     "_stop_distance_m",
     "_courage",

@@ -129,6 +129,12 @@ def test_no_progress_counts_as_a_contact() -> None:
     assert actions[-1] == "back"
 
 
+def test_a_pause_is_no_lack_of_progress() -> None:
+    driver = Driver(DriveConfig(), np.random.default_rng(0))
+    assert driver.step(0, 0.0, HERE).action == "fly"
+    assert driver.step(60_000_000_000, 0.0, HERE).action == "fly"
+
+
 def test_slows_before_an_obstacle() -> None:
     config = DriveConfig()
     speeds = [
