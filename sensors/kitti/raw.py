@@ -19,7 +19,7 @@ from selfcue.sensors.kitti.layout import (
     list_pairs,
 )
 from selfcue.sensors.kitti.poses import read_oxts
-from selfcue.sensors.kitti.text import datetime_to_ns, numbers, read_keyed, read_lines
+from selfcue.sensors.kitti.text import FloatArray, datetime_to_ns, numbers, read_keyed, read_lines
 
 LOOKS_FOR = "KITTI raw: image_02/data and image_03/data, or image_00/data and image_01/data"
 _PAIRS = (("02", "03"), ("00", "01"))  # colour before grey
@@ -56,7 +56,7 @@ def read(path: Path) -> KittiLayout:
         for i, (number, left_file, right_file) in enumerate(pairs)
     )
     check_stamps(frames, path)
-    size = image_size(pairs[0][1])
+    size = _rectified_size(values, left, pairs[0][1], calibration)
     left_info, right_info = camera_pair(left_p, right_p, size, frames[0].stamp_ns)
     projection = left_p @ _square(rotation) @ _velo_to_cam(calibration.parent) if scans else None
     return KittiLayout("KITTI raw", frames, left_info, right_info, projection)
@@ -93,6 +93,21 @@ def _calibration(path: Path) -> Path:
     raise BadInputError(
         f"{path}: calibration is missing: no calib_cam_to_cam.txt in {looked}; unpack the day's _calib.zip"
     )
+
+
+def _rectified_size(
+    values: dict[str, FloatArray], camera: str, first_image: Path, calibration: Path
+) -> tuple[int, int]:
+    """Return the pictures' size. Raises BadInputError where they are not rectified (the ``_extract`` archives)."""
+    size = image_size(first_image)
+    if f"S_rect_{camera}" in values:
+        width, height = (int(value) for value in numbers(values, f"S_rect_{camera}", 2, calibration))
+        if size != (width, height):
+            raise BadInputError(
+                f"{first_image}: image of {size[0]} x {size[1]} px, {calibration.name} has rectified ones of "
+                f"{width} x {height} px; use the drive's rectified archive (_sync)"
+            )
+    return size
 
 
 def _velo_to_cam(folder: Path) -> Matrix:

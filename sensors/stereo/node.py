@@ -97,7 +97,10 @@ class StereoNode(Node):
         self._link.journal("pairing", text=self._sync.explain(), **self._sync.counts)
 
     def _take_info(self, side: Side, info: CameraInfo) -> None:
+        known = self._infos.get(side)
         self._infos[side] = info
+        if known is not None and (known.width, known.height, known.p) == (info.width, info.height, info.p):
+            return  # ROS drivers send it with every image
         if len(self._infos) == 2:
             self._geometry = stereo_geometry(self._infos["left"], self._infos["right"])
             self._matcher = StereoMatcher(self._geometry.width, self._geometry.height, self.params.matcher)

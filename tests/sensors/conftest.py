@@ -203,7 +203,7 @@ class KittiFolder:
             (drive / f"image_{camera}" / "timestamps.txt").write_text(stamps)
         (day / "calib_cam_to_cam.txt").write_text(
             "calib_time: 09-Jan-2012 13:57:47\ncorner_dist: 9.950000e-02\n"
-            "R_rect_00: 1 0 0 0 1 0 0 0 1\n"
+            "S_rect_02: 4.8e+01 3.2e+01\nR_rect_00: 1 0 0 0 1 0 0 0 1\n"
             f"P_rect_02: {self.projection(-0.06)}\nP_rect_03: {self.projection(self.BASELINE_M - 0.06)}\n"
         )
         (day / "calib_velo_to_cam.txt").write_text("R: 0 -1 0 0 0 -1 1 0 0\nT: 0 0 0\ndelta_f: 0 0\n")

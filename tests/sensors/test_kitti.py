@@ -249,6 +249,14 @@ def test_what_is_wrong_with_a_raw_drive_is_said(kitti: Any, harm: Callable[[Path
         open_kitti(drive)
 
 
+def test_a_raw_drive_that_is_not_rectified(kitti: Any) -> None:
+    drive = kitti.raw()
+    calibration = drive.parent / "calib_cam_to_cam.txt"
+    calibration.write_text(calibration.read_text().replace("4.8e+01", "6.4e+01"))
+    with pytest.raises(BadInputError, match=r"48 x 32 px, .* rectified ones of 64 x 32 px; use .*_sync"):
+        open_kitti(drive)
+
+
 def test_a_raw_drive_without_stamps_runs_at_ten_hertz(kitti: Any) -> None:
     drive = kitti.raw()
     for camera in ("02", "03"):

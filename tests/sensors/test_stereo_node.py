@@ -186,6 +186,22 @@ def test_cut_anywhere_it_goes_on_bit_for_bit(
                 assert one == other
 
 
+def test_calibration_sent_with_every_image_and_then_changed(
+    tmp_path: Path, room: Any, picture: Picture, drone_infos: Infos
+) -> None:
+    flight = Flight(tmp_path)
+    left, right = drone_infos
+    wider = msgspec.structs.replace(right, p=(*right.p[:3], 2 * right.p[3], *right.p[4:]))
+    shot = pair(room, picture, 0)
+    for i, second in enumerate((right, right, wider)):
+        stamp_ns = 50 * i * MS
+        flight.calibrate(tuple(msgspec.structs.replace(info, stamp_ns=stamp_ns) for info in (left, second)))  # type: ignore[arg-type]
+        flight.frame(*(msgspec.structs.replace(image, stamp_ns=stamp_ns) for image in shot))
+    values = [estimate.value for estimate in flight.estimates()]
+    np.testing.assert_array_equal(values[0], values[1])
+    np.testing.assert_allclose(values[2], values[0] / 2, rtol=1e-6)
+
+
 def test_settings_that_contradict_each_other() -> None:
     with pytest.raises(ValueError, match="camera_hz is 0"):
         StereoParams(camera_hz=0)
