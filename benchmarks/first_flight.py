@@ -21,9 +21,9 @@ def measure(work: Path, *, quick: bool) -> BenchResult:
     rooms, seeds = (ROOMS[:2], SEEDS[:1]) if quick else (ROOMS, SEEDS)
     minute = 12.0 if quick else 60.0
     flights = run_all(_flights(rooms, minute), work, side_by_side=max(1, (os.cpu_count() or 1)), title="flights")
-    speed = run_all([_speed_job(minute)], work, side_by_side=1, title="speed, alone on the machine")["speed"]
+    alone = run_all(_speed_jobs(minute), work, side_by_side=1, title="speed and memory, alone on the machine")
     rows = [_arm_row(arm, [flights[f"{arm}-{room}"] for room in rooms]) for arm in ARMS]
-    claims = [*_flight_claims(flights, rooms), *_auc(flights, rooms, rows, quick=quick), *_speed_claims(speed)]
+    claims = [*_flight_claims(flights, rooms), *_auc(flights, rooms, rows, quick=quick), *_speed_claims(alone)]
     notes = [f"rooms {rooms}, unit of time {minute:.0f} s; every run: selfcue run drone_depth …; runs in {work}"]
     drive = _drive_path()
     if drive is None:
@@ -51,9 +51,11 @@ def _flights(rooms: tuple[int, ...], minute: float) -> list[Job]:
     return jobs
 
 
-def _speed_job(minute: float) -> Job:
+def _speed_jobs(minute: float) -> list[Job]:
+    """The same flight twice: timed, and weighed (which takes some of its time)."""
     times = ("--learn", str(2 * minute), "--duration", str(2 * minute))
-    return Job("speed", ("run", "drone_depth", "--seed", "200", *times, "--strategy", "training-wheels"))
+    words = ("run", "drone_depth", "--seed", "200", *times, "--strategy", "training-wheels")
+    return [Job("speed", words), Job("memory", words, weigh=True)]
 
 
 def _one_eyed(done: Done) -> dict[str, Any]:
@@ -127,14 +129,15 @@ def _auc(flights: dict[str, Done], rooms: tuple[int, ...], rows: list[dict[str, 
     return claims
 
 
-def _speed_claims(done: Done) -> list[Claim]:
+def _speed_claims(alone: dict[str, Done]) -> list[Claim]:
+    done, peak_bytes = alone["speed"], alone["memory"].peak_bytes
     factor = done.report["seconds"] / done.wall_s
     return [
         Claim("speed", "whole loop: render, match, learn, infer, fly, record, over processes", ">= 2 x real time",
               factor, factor >= 2, f"{done.report['seconds']:.0f} s simulated in {done.wall_s:.0f} s, start and report "
               "included, learning all the time, alone on the machine"),
-        Claim("memory", "peak memory, sum over processes (PSS)", "< 1.5 GB", done.peak_bytes / 1e9,
-              done.peak_bytes < 1.5e9, "sampled every 0.25 s"),
+        Claim("memory", "peak memory, sum over processes (PSS)", "< 1.5 GB", peak_bytes / 1e9,
+              peak_bytes < 1.5e9, "the same flight, sampled twice a second"),
     ]  # fmt: skip
 
 

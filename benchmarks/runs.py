@@ -18,15 +18,17 @@ from rich.progress import Progress
 
 from selfcue.errors import SelfcueError
 
-PERIOD_S = 0.25
+PERIOD_S = 0.5
+"""Between two looks at memory; each look costs the run some of its time."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One command line: ``selfcue WORDS --out FOLDER --json``."""
+    """One command line: ``selfcue WORDS --out FOLDER --json``; ``weigh``: also watch its memory, at some cost."""
 
     name: str
     words: tuple[str, ...]
+    weigh: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Done:
     Attributes:
         report: the report as JSON.
         wall_s: from start to end of the command, imports and report included.
-        peak_bytes: largest sum over its processes of proportional set size (shared memory counted once).
+        peak_bytes: largest sum over its processes of proportional set size (shared memory counted once); 0: not weighed.
         folder: its run folder.
     """
 
@@ -78,7 +80,7 @@ def _run(job: Job, folder: Path) -> Done:
         peak = 0
         with ThreadPoolExecutor(1) as reader:
             output = reader.submit(process.communicate)
-            while not output.done():
+            while job.weigh and not output.done():
                 peak = max(peak, _proportional_bytes(process.pid))
                 time.sleep(PERIOD_S)
         out, err = output.result()
