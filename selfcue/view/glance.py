@@ -10,12 +10,14 @@ from selfcue.messages import AgentStatus, JournalEvent, LearnerStatus, Message, 
 
 _NS = 1e9
 _RECENT = 6
+_LONGEST = 100
 
 
 def sentence(event: JournalEvent) -> str:
     """Return a journal event as a few words."""
     detail = ", ".join(f"{name} {_short(value)}" for name, value in event.detail.items())
-    return f"{event.kind}: {detail}" if detail else event.kind
+    words = f"{event.kind}: {detail}" if detail else event.kind
+    return words if len(words) <= _LONGEST else words[: _LONGEST - 3] + "..."
 
 
 @dataclass
@@ -76,12 +78,14 @@ class Glance:
         return sum(count for health in self.health.values() for count in health.drops.values())
 
     def skill(self) -> dict[str, float]:
-        """Return those figures of the engine that are known by now."""
+        """Return those figures of the engine that are known by now, those that say most first."""
         skill = self.learner.skill if self.learner else {}
-        return {name: value for name, value in skill.items() if math.isfinite(value)}
+        order = [name for name in _FIRST if name in skill] + [name for name in skill if name not in _FIRST]
+        return {name: skill[name] for name in order if math.isfinite(skill[name])}
 
 
-_QUIET = frozenset({"skill", "checkpoint", "contact", "promotion", "score_block"})
+_FIRST = ("abs_rel", "auc", "hit_bound", "rmse_m", "inside")
+_QUIET = frozenset({"skill", "checkpoint", "contact", "miss", "promotion", "score_block"})  # said elsewhere, or often
 _NEWS = frozenset({"fault", "score", "ready", "unready", "freeze", "rollback"})
 
 

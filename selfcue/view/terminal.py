@@ -170,7 +170,8 @@ class LiveView:
             memory = glance.rss_bytes() / 1e6
             grid.add_row("machine", f"{glance.cpu_cores():.2f} cores   {memory:.0f} MB resident{drops}")
         for i, event in enumerate(glance.events):
-            grid.add_row("lately" if i == 0 else "", Text(f"{event.stamp_ns / 1e9:7.1f} s  {sentence(event)}"[:110]))
+            words = Text(f"{event.stamp_ns / 1e9:7.1f} s  {sentence(event)}", no_wrap=True, overflow="ellipsis")
+            grid.add_row("lately" if i == 0 else "", words)
         return Panel(grid, title=self._title, title_align="left", border_style="blue")
 
 
