@@ -91,7 +91,8 @@ class SafetyNode(Node):
         motion = self._filter.apply(self._wish, situation)
         if motion.limited_by != self._limited_by:
             self._limited_by = motion.limited_by
-            if motion.limited_by in ("stale_wish", "bad_wish", "stale_estimate"):
+            # Before the first wish there is nothing to report: the agent is still starting.
+            if self._wish is not None and motion.limited_by in ("stale_wish", "bad_wish", "stale_estimate"):
                 self._link.journal("safety", rule=motion.limited_by, mode=motion.mode)
         self._out.publish(
             SafeCommand(
