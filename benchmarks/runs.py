@@ -38,7 +38,7 @@ class Done:
     Attributes:
         report: the report as JSON.
         wall_s: from start to end of the command, imports and report included.
-        peak_bytes: largest sum over its processes of proportional set size (shared memory counted once); 0: not weighed.
+        peak_bytes: largest sum over its processes of proportional set size (shared memory once); 0: not weighed.
         folder: its run folder.
     """
 
@@ -73,7 +73,7 @@ def _run(job: Job, folder: Path) -> Done:
             return Done(kept["report"], kept["wall_s"], kept["peak_bytes"], folder)
     if folder.exists():
         folder.rename(folder.with_name(f"{folder.name}.cut-{time.time_ns()}"))
-    environment = {**os.environ, "SELFCUE_DOMAIN": f"b{os.getpid()}-{job.name}"[:32]}
+    environment = {**os.environ, "SELFCUE_DOMAIN": f"b{os.getpid()}-{job.name.replace('.', '-')}"[:32]}
     command = [sys.executable, "-m", "selfcue", *job.words, "--out", str(folder), "--json"]
     begin = time.monotonic()
     with subprocess.Popen(command, stdout=-1, stderr=-1, text=True, env=environment) as process:
