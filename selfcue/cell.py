@@ -216,7 +216,7 @@ class Cell:
         self._pending.clear()
         inbox: list[tuple[str, Message]] = []
         for i, topic in enumerate(state.meta["inbox_topics"]):
-            buffers = []
+            buffers: list[bytes] = []
             while (key := f"inbox/{i}/{len(buffers)}") in state.arrays:
                 buffers.append(state.arrays[key].tobytes())
             inbox.append((topic, codec.decode(codec.decode_envelope(buffers[0]), buffers[1:])))

@@ -195,8 +195,8 @@ def test_faults_change_nothing_but_their_sensor(tmp_path: Path) -> None:
             assert np.array_equal(getattr(one, "data", 0), getattr(other, "data", 0))
             assert getattr(one, "position", 0) == getattr(other, "position", 0)
     assert not np.array_equal(
-        loops[0].published("stereo/right/image")[-1].data,  # type: ignore[attr-defined]
-        loops[1].published("stereo/right/image")[-1].data,  # type: ignore[attr-defined]
+        loops[0].published("stereo/right/image")[-1].data,
+        loops[1].published("stereo/right/image")[-1].data,
     )
 
 
