@@ -34,10 +34,12 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 def error_file(run_dir: Path, process: str) -> Path:
+    """Return where ``process`` of the run in ``run_dir`` says why it failed."""
     return run_dir / "logs" / f"{process}.error.json"
 
 
 def main(argv: list[str]) -> int:
+    """Run one process to its end; ``argv``: program, run's folder, process, parent's pid. Return the exit code."""
     run_dir, process = Path(argv[1]), argv[2]
     die_with_parent(int(argv[3]))
     faulthandler.enable()
@@ -75,7 +77,7 @@ def _obey_signals(host: Host) -> None:
 
 
 def _fail(run_dir: Path, process: str, failure: Failure) -> int:
-    print(failure.line, file=sys.stderr, flush=True)
+    sys.stderr.write(failure.line + "\n")
     error_file(run_dir, process).write_bytes(msgspec.json.encode(failure))
     return failure.exit_code
 

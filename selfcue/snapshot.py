@@ -16,10 +16,12 @@ KEEP = 2
 
 
 def folder_of(run_dir: Path) -> Path:
+    """Return where the snapshots of a run lie."""
     return run_dir / "snapshots"
 
 
 def name_of(k: int) -> str:
+    """Return the name of the snapshot taken before tick ``k``; names sort by time."""
     return f"tick-{k:09d}"
 
 
@@ -56,4 +58,5 @@ def newest(run_dir: Path) -> str:
 
 
 def read_part(run_dir: Path, name: str, process: str) -> State:
+    """Return one process's part of snapshot ``name``. Raises BadInputError where it is missing or damaged."""
     return load_state(folder_of(run_dir) / name / f"{process}.npz")

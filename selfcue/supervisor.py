@@ -17,12 +17,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from selfcue.errors import SelfcueError
 from selfcue.process import Failure, error_file
 from selfcue.system import System
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 STOP_S = 1.2
 ABORT_S = 0.8
@@ -38,7 +42,7 @@ class Supervisor:
         self._stopping_since: float | None = None
         self._first_death: Failure | None = None
 
-    def __enter__(self) -> Supervisor:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -57,7 +61,7 @@ class Supervisor:
         for process in self._system.spec.processes:
             error_file(self._run_dir, process).unlink(missing_ok=True)
             with (self._run_dir / "logs" / f"{process}.log").open("ab") as log:
-                self._children[process] = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                self._children[process] = subprocess.Popen(
                     [sys.executable, "-m", "selfcue.process", str(self._run_dir), process, str(os.getpid())],
                     stdin=subprocess.DEVNULL,
                     stdout=log,

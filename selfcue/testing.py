@@ -31,7 +31,7 @@ class LoopSystem:
         self._active = False
         self.cell = Cell(clock=self.clock, run_dir=run_dir, lockstep=True, outlet=self._note)
 
-    def _note(self, topic: str, message: Message, latched: bool) -> None:
+    def _note(self, topic: str, message: Message, latched: bool) -> None:  # noqa: ARG002 - an outlet's signature
         self._record.append((topic, message))
 
     def add(self, node: Node, remap: dict[str, str] | None = None) -> None:

@@ -57,7 +57,7 @@ def build() -> Any:
 
 def _root(
     context: typer.Context,
-    version: bool = typer.Option(False, "--version", help="Print the version and exit."),  # noqa: FBT001
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     if version:
         typer.echo(f"selfcue {__version__}")

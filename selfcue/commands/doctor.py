@@ -56,12 +56,11 @@ def examine() -> list[Finding]:
             findings.append(Finding("package", package, _version(package), what_for=what_for))
     cameras = sorted(str(path) for path in Path("/dev").glob("video*"))
     findings.append(Finding("hardware", "cameras", ", ".join(cameras) or "none", what_for="USB and CSI cameras"))
-    for group in (plugins.NODES, plugins.READERS, plugins.COMMANDS):
-        findings.append(Finding("plugins", group, ", ".join(plugins.names(group)) or "none"))
-    return findings
+    groups = (plugins.NODES, plugins.READERS, plugins.COMMANDS)
+    return findings + [Finding("plugins", group, ", ".join(plugins.names(group)) or "none") for group in groups]
 
 
-def doctor(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:  # noqa: FBT001
+def doctor(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
     """Say what hardware and libraries are here, what each is for, and how to get what is missing."""
     findings = examine()
     if as_json:

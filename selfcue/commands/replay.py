@@ -20,7 +20,7 @@ def replay(
     ),
     start: float = typer.Option(0.0, min=0.0, help="Seconds from the beginning."),
     duration: float = typer.Option(0.0, min=0.0, help="Seconds to play (0: to the end)."),
-    loop: bool = typer.Option(False, "--loop", help="Begin again at the end."),  # noqa: FBT001
+    loop: bool = typer.Option(False, "--loop", help="Begin again at the end."),
 ) -> None:
     """Play a recorded log onto the bus as if its sensors were live. Ctrl-C stops it.
 

@@ -15,7 +15,7 @@ from selfcue.system import System
 
 def report(
     run_dir: Path = typer.Argument(..., metavar="RUN_DIR", help="Folder of a run."),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),  # noqa: FBT001
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Make the report of a run anew from its log: table, pictures, report.json."""
     made: Any = launcher.finish(System.read(run_dir), run_dir)

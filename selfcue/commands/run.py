@@ -35,11 +35,11 @@ class RunCommand(typer.core.TyperCommand):
 def run(
     context: typer.Context,
     launch: str = typer.Argument("", metavar="NAME|FILE.yaml", help="A shipped launch file's name, or a path."),
-    quick: bool = typer.Option(False, "--quick", help="The short version (the preset 'quick'): about a minute."),  # noqa: FBT001
+    quick: bool = typer.Option(False, "--quick", help="The short version (the preset 'quick'): about a minute."),
     preset: str = typer.Option("", help="A named set of arguments from the launch file."),
     out: Path | None = typer.Option(None, help="Folder of the run; default: runs/NAME-DATE."),
     resume: Path | None = typer.Option(None, help="Go on with a run that was cut off, from its newest snapshot."),
-    as_json: bool = typer.Option(False, "--json", help="Print the report as JSON, and nothing else."),  # noqa: FBT001
+    as_json: bool = typer.Option(False, "--json", help="Print the report as JSON, and nothing else."),
 ) -> None:
     """Run a launch file: start its processes, show what happens, stop them cleanly, and report.
 

@@ -32,7 +32,7 @@ def topics_present() -> dict[str, tuple[str, list[str]]]:
 
 
 @app.command("list")
-def list_topics(as_json: bool = _JSON) -> None:  # noqa: FBT001
+def list_topics(as_json: bool = _JSON) -> None:
     """List the topics with their types and publishers."""
     for name, (kind, processes) in topics_present().items():
         if as_json:
@@ -46,7 +46,7 @@ def echo(
     topic: str = typer.Argument(..., help="Name of the topic."),
     count: int = typer.Option(0, help="Stop after that many messages (0: go on until Ctrl-C)."),
     timeout_s: float = typer.Option(0.0, "--timeout", help="Stop after that many seconds without one (0: never)."),
-    as_json: bool = _JSON,  # noqa: FBT001
+    as_json: bool = _JSON,
 ) -> None:
     """Print the messages of a topic as they come; arrays by shape and range."""
     for number, one in enumerate(_listen(topic, timeout_s), start=1):
@@ -62,7 +62,7 @@ def hz(
     window: int = typer.Option(100, min=2, help="Average over that many messages."),
     count: int = typer.Option(0, help="Stop after that many messages (0: go on until Ctrl-C)."),
     timeout_s: float = typer.Option(0.0, "--timeout", help="Stop after that many seconds without one (0: never)."),
-    as_json: bool = _JSON,  # noqa: FBT001
+    as_json: bool = _JSON,
 ) -> None:
     """Measure how often messages come: on the wall's clock and on the system's own."""
     walls: deque[float] = deque(maxlen=window)

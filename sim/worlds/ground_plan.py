@@ -39,7 +39,7 @@ def gap(first: Solid, second: Solid) -> float:
     if isinstance(first, Box) and isinstance(second, Box):
         return _gap_of_polygons(first.outline(), second.outline())
     round_one, other = (second, first) if isinstance(first, Box) else (first, second)
-    assert not isinstance(round_one, Box)  # noqa: S101 - for the type checker; the line above settled it
+    assert not isinstance(round_one, Box)
     middle = np.asarray([round_one.center_m[:2]])
     return max(float(distance_to_solid(other, middle)[0]) - round_one.radius_m, 0.0)
 

@@ -1,4 +1,4 @@
-"""The bus between threads and processes: nothing missed after a meeting, late joiners, losses counted, strangers dropped."""
+"""The bus between threads and processes: late joiners, losses counted, strangers dropped."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def trusted_of(rho: np.ndarray, stamp_ns: int = 0, valid: np.ndarray | None = No
 def depth_lesson(seed: int, *, lesson_id: int | None = None) -> Lesson:
     picture, rho = scene(seed)
     half = rho[::2, ::2].astype(np.float16)
-    target = {
+    target: dict[str, np.ndarray] = {
         "inverse_depth_per_m": half,
         "weight": np.ones_like(half),
         "obstacle_per_m": np.array([rho[:, 20:44].mean()], dtype=np.float32),

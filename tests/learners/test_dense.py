@@ -52,7 +52,8 @@ def test_knows_where_it_is_unsure(taught):
     rho, scale, miss = [], [], []
     for lesson in UNSEEN:
         r, b = taught._say(lesson.inputs["image"])
-        rho.append(r), scale.append(b)
+        rho.append(r)
+        scale.append(b)
         miss.append(np.abs(r - lesson.target["inverse_depth_per_m"].astype(np.float32)))
     b, error = np.concatenate(scale).ravel(), np.concatenate(miss).ravel()
     order = np.argsort(b)

@@ -200,7 +200,7 @@ def test_intervals_widen_while_no_trusted_teacher_is_there(bench):
 
     def half(i: int) -> float:
         bench.engine.estimate(number_sample(i))
-        return bench.student.widen
+        return float(bench.student.widen)
 
     now = half(300)
     assert now == pytest.approx(bench.engine.status(30 * NS).skill["widen"])

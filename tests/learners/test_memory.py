@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,7 +150,7 @@ def test_compaction_keeps_what_is_in_use_and_bounds_the_disk(tmp_path):
 
 @pytest.mark.parametrize("cut", [30, 115, 250])
 def test_resumes_bit_for_bit_over_compactions(tmp_path, cut):
-    settings = {"capacity": 40, "max_cosine": 1.0, "compact_factor": 3}
+    settings: dict[str, Any] = {"capacity": 40, "max_cosine": 1.0, "compact_factor": 3}
     whole = memory(tmp_path / "whole", **settings)
     take(whole, range(300))
     broken = memory(tmp_path / "broken", **settings)

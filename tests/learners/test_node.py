@@ -55,7 +55,7 @@ def feed(loop: LoopSystem, ticks: range, *, trust: str = "ok", late: int = 1) ->
 
 
 def counts(loop: LoopSystem) -> dict[str, int]:
-    return loop.published("depth/status")[-1].counts
+    return dict(loop.published("depth/status")[-1].counts)
 
 
 def kinds(loop: LoopSystem) -> set[str]:

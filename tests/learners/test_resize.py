@@ -19,7 +19,8 @@ from selfcue.learners.online.depth.sizes import sizes_for
     ],
 )
 def test_the_student_follows_the_camera(camera, student):
-    sizes = sizes_for(*camera, 3)
+    width, height = camera
+    sizes = sizes_for(width, height, 3)
     assert (sizes.width, sizes.height) == student
     assert sizes.width % 16 == sizes.height % 16 == 0
     assert sizes.output_shape == (student[1] // 2, student[0] // 2)
