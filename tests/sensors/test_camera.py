@@ -163,6 +163,15 @@ def test_the_thread_gives_every_frame_of_a_file_with_rising_stamps(folder: Path)
     grab.stop()
 
 
+def test_a_file_waits_until_its_frames_are_taken(folder: Path) -> None:
+    grab = grabber(folder, keep=2)
+    grab.start()
+    grab._thread.join(0.3)
+    assert grab._thread.is_alive()
+    assert [frame.number for frame in grab.take()] == [0, 1]
+    grab.stop()
+
+
 def test_a_camera_with_a_pace_of_its_own_keeps_the_newest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Camera, "paced", True)
     grab = grabber(folder, keep=2)

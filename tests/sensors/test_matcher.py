@@ -111,6 +111,16 @@ def test_what_cannot_be_matched_is_invalid(room: Any, matcher: StereoMatcher) ->
     assert against_noise.confidence.mean() < 0.5 * matcher.match(left, right).confidence.mean()
 
 
+def test_left_and_right_must_agree(room: Any) -> None:
+    """The tolerance itself, apart from what the confidence refuses."""
+    left, right, _ = room.shoot(2.0, 0.3)
+    strict, loose = (
+        StereoMatcher(128, 96, MatcherConfig(left_right_px=px, min_confidence=0.0)).match(left, right).valid.mean()
+        for px in (0.1, 1.0)
+    )
+    assert strict < 0.9 * loose
+
+
 def test_near_surfaces_are_reported(room: Any, matcher: StereoMatcher) -> None:
     """At 0.28 m the end wall is at 24.8 px of 32."""
     assert matcher.match(*room.shoot(0.28)[:2]).near_share > 0.5

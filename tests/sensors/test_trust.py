@@ -50,11 +50,13 @@ class Rig:
 
 
 def approach(room: Any, count: int, *, nearest_m: float = 0.9) -> list[tuple[Pixels, Pixels]]:
-    """Fly at 0.5 m/s towards the end wall, turn away before it, and again."""
-    shots, end_m, yaw = [], 3.0, 0.0
+    """Fly at 0.5 m/s towards the end wall, stay a second and a half before it, turn away, and again."""
+    shots, end_m, yaw, stay = [], 3.0, 0.0, 0
     for _ in range(count):
         if end_m > nearest_m:
-            end_m -= 0.025
+            end_m, stay = end_m - 0.025, 30
+        elif stay > 0:
+            stay -= 1
         elif yaw < 0.7:
             yaw += 0.05
         else:
