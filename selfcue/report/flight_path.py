@@ -21,6 +21,7 @@ def _paint(figure: Any, figures: FlightFigures) -> None:
     axes.set_aspect("equal")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
     axes.set(xlabel="x [m]", ylabel="y [m]", title="Flown path")
     _paint_map(axes, figures.outlines)
     order = [state for state in STATES if any(point.state == state for point in figures.track)]

@@ -37,9 +37,10 @@ def _paint(figure: Any, figures: FlightFigures) -> None:
         axes.set_xlim(figures.start_s, max(figures.end_s, figures.start_s + 1))
     figure.align_ylabels()
     handles, labels = [], []
-    for axes in (errors, skills, events):
+    for axes, place in ((errors, "upper right"), (skills, "lower right"), (events, "upper right")):
         found = axes.get_legend_handles_labels()
-        axes.legend(*found, loc="upper right", ncols=3) if found[0] else None
+        if found[0]:
+            axes.legend(*found, loc=place, ncols=4)
     for state in dict.fromkeys(point.state for point in figures.track):
         handles.append(_patch(state))
         labels.append(WORDS[state])
