@@ -119,7 +119,7 @@ class FolderDirectory:
         self.cards()
         for path in self.folder.iterdir():
             pid = path.stem.rpartition("." if path.suffix == ".tmp" else "-")[2]
-            if path.suffix in (".pub", ".clock", ".tmp") and pid.isdigit() and not psutil.pid_exists(int(pid)):
+            if path.suffix in (".pub", ".clock", ".tmp") and pid.isdigit() and not _runs(int(pid)):
                 path.unlink(missing_ok=True)
 
     def _remove(self, path: Path, card: Card) -> None:
@@ -152,6 +152,13 @@ def _read(path: Path) -> Card | None:
         return msgspec.json.decode(path.read_bytes(), type=Card)
     except (OSError, msgspec.DecodeError):
         return None
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _alive(card: Card) -> bool:

@@ -117,6 +117,7 @@ def test_children_die_with_a_killed_supervisor(selfcue: Selfcue, tmp_path: Path)
     wait_for(lambda: snapshot.whole(tmp_path / "r"))
     children = psutil.Process(run.pid).children(recursive=True)
     run.kill()
+    run.wait()
     _, alive = psutil.wait_procs(children, timeout=5)
     assert alive == []
 
