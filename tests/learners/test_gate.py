@@ -110,7 +110,7 @@ def test_early_misses_slide_out_of_the_window():
     flight = Flight()
     for _ in range(20):
         flight.approach(hit=False)
-    for _ in range(46):
+    for _ in range(52):
         flight.approach()
     flight.end()
     assert flight.judge()[1]
