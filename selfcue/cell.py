@@ -87,6 +87,7 @@ class Cell:
         self._routes: dict[str, list[Route]] = {}
         self._seq: dict[tuple[str, str], int] = {}
         self._pending: deque[tuple[str, Message]] = deque()
+        self._thinking = False
 
     # -- wiring ----------------------------------------------------------------------------------------------------
 
@@ -117,6 +118,8 @@ class Cell:
     # -- messages --------------------------------------------------------------------------------------------------
 
     def publish(self, node: Node, topic: str, message: Message, *, latched: bool) -> None:
+        if self._thinking:
+            raise UsageError(f"node {node.name!r} publishes on {topic!r} while it thinks; say it in the next step")
         key = (node.name, topic)
         seq = self._seq.get(key, 0)
         self._seq[key] = seq + 1
@@ -171,6 +174,15 @@ class Cell:
         self.settle(inbox)
         for node in self.nodes:
             self.step(node, now_ns)
+
+    def think(self, now_ns: int) -> None:
+        """Let every node do the work that nobody waits for; nothing is published meanwhile."""
+        self._thinking = True
+        try:
+            for node in self.nodes:
+                _named(node, node.think, now_ns)
+        finally:
+            self._thinking = False
 
     def settle(self, inbox: Iterable[tuple[str, Message]]) -> None:
         """Deliver ``inbox`` in its canonical order; nothing steps."""

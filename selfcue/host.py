@@ -147,6 +147,7 @@ class Host:
             tick = Tick(k, now_ns, {**conductor.counts, self._process: self._counts()}, name)
             conductor.send(tick)
             self._tick(tick)
+            self._cell.think(now_ns)
             self._conclude(conductor, tick)
             k += 1
             if stopping:
@@ -189,6 +190,7 @@ class Host:
             else:
                 self._tick(order)
                 follower.acknowledge(order.k, self._counts())
+                self._cell.think(order.now_ns)
 
     def _tick(self, tick: Tick) -> None:
         assert isinstance(self._clock, TickClock)
@@ -248,6 +250,7 @@ class Host:
                     self._cell.step(node, self._clock.now_ns())
                     period_s = 1.0 / rates[node.name]
                     due[node.name] = max(due[node.name] + period_s, now)  # a late step is not made up for
+            self._cell.think(self._clock.now_ns())
             self._report_health()
             self._bus.connect_present(every_s=0.5)
 

@@ -88,6 +88,12 @@ class Node:
     def step(self, now_ns: int) -> None:
         """Act once per tick (lock-step) or period (live)."""
 
+    def think(self, now_ns: int) -> None:
+        """Do work that nobody waits for, after ``step``: in lock-step the others go on meanwhile.
+
+        Nothing may be published here; what comes of it is told in the next ``step``. So results depend on no clock.
+        """
+
     def deactivate(self) -> None:
         """Finish: no message will come any more, and what is published now may reach nobody."""
 

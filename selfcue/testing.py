@@ -54,6 +54,7 @@ class LoopSystem:
         inbox = self._inbox + self.cell.take_pending()
         self._inbox = []
         self.cell.tick(now_ns, inbox)
+        self.cell.think(now_ns)
 
     def run(self, *, max_ticks: int = 1_000_000) -> int:
         """Let the system's clock owner drive it to the end; return the number of ticks."""

@@ -57,6 +57,7 @@ class DepthLearnerNode(Node):
 
     def __init__(self, name: str, params: DepthLearnerParams) -> None:
         super().__init__(name, params)
+        self._notes: list[tuple[str, dict[str, str | int | float | bool]]] = []
         self._engine: Engine | None = None
         self._student: DepthStudent | None = None
         self._teacher: DepthTeacher | None = None
@@ -87,10 +88,8 @@ class DepthLearnerNode(Node):
         link.subscribe("journal", JournalEvent, self._on_journal)
 
     def step(self, now_ns: int) -> None:
-        """Learn from the trusted depth that came, with the trust that came with it; say how it goes."""
-        for trusted in self._trusted:
-            self._learn(trusted)
-        self._trusted.clear()
+        """Say what came of the learning since the last step, and how it goes."""
+        self._tell()
         if self._engine is None:
             return
         learn_s = self.params.learn_until_s
@@ -105,7 +104,14 @@ class DepthLearnerNode(Node):
             self._saved_ns = now_ns
             self._save()
 
+    def think(self, now_ns: int) -> None:  # noqa: ARG002 - learning asks no clock
+        """Learn from the trusted depth that came, with the trust that came with it."""
+        for trusted in self._trusted:
+            self._learn(trusted)
+        self._trusted.clear()
+
     def deactivate(self) -> None:
+        self._tell()
         if self._engine is not None:
             self._status.publish(self._engine.status(self._link.now_ns()))
             self._save()
@@ -190,8 +196,17 @@ class DepthLearnerNode(Node):
             seed=params.seed,
             folder=self._folder,
             budget=budget,
-            journal=self._link.journal,
+            journal=self._note,
         )
+
+    def _note(self, kind: str, **detail: str | int | float | bool) -> None:
+        """Keep an event of the engine until the next step: nothing is published while the node thinks."""
+        self._notes.append((kind, detail))
+
+    def _tell(self) -> None:
+        for kind, detail in self._notes:
+            self._link.journal(kind, **detail)
+        self._notes.clear()
 
     def _save(self) -> None:
         """Write the deployed weights to disk."""
@@ -205,7 +220,7 @@ class DepthLearnerNode(Node):
     # -- saving ----------------------------------------------------------------------------------------------------
 
     def state(self) -> State:
-        """Return all that it takes to go on; call it after ``step``, when no trusted depth waits."""
+        """Return all that it takes to go on; call it after ``think``, when no trusted depth waits."""
         meta = {
             "trust": self._trust,
             "pictures": self._pictures,
@@ -215,6 +230,7 @@ class DepthLearnerNode(Node):
             "indices": [seen.index for seen in self._waiting],
             "info": self._info is not None,
             "size": None,
+            "notes": [list(note) for note in self._notes],
         }
         if self._student is not None:
             sizes = self._student.sizes
@@ -234,6 +250,7 @@ class DepthLearnerNode(Node):
         self._info = cast(CameraInfo, infos[0]) if infos else None
         self._trust, self._pictures, self._first_ns = meta["trust"], meta["pictures"], meta["first_ns"]
         self._status_ns, self._saved_ns = meta["status_ns"], meta["saved_ns"]
+        self._notes = [(kind, detail) for kind, detail in meta["notes"]]
         images = messages_from_state(state.part("images"))
         estimates = messages_from_state(state.part("estimates"))
         self._waiting = deque(
