@@ -65,7 +65,7 @@ $(VENV)/.torch: constraints.txt | $(BIN)/python
 	@echo "-- torch, the CPU build (about 200 MB)"
 	@{ $(PIP) "$(TORCH)" 2>$(VENV)/torch.log \
 		|| $(PIP) --retries 1 --timeout 20 --extra-index-url "$(TORCH_INDEX)" "$(TORCH)" 2>>$(VENV)/torch.log; } \
-		&& $(BIN)/python -c 'import torch; print(torch.__version__)' > $@ \
+		&& $(BIN)/python -c 'import importlib.metadata as m; print(m.version("torch"))' > $@ \
 		|| { echo "   $(TORCH) is neither in your package index nor at $(TORCH_INDEX) for this Python ($(VENV)/torch.log)"; : > $@; }
 
 $(VENV)/.run: pyproject.toml constraints.txt $(VENV)/.torch
