@@ -41,8 +41,8 @@ class DriveConfig:
     yaw_rate_rad_s: float = 1.5
     turn_distance_m: float = 1.4
     free_distance_m: float = 1.6
-    eager_distance_m: float = 2.0
-    free_for_s: float = 0.2
+    eager_distance_m: float = 2.5
+    free_for_s: float = 0.3
     free_yaw_share: float = 0.5
     least_turn_rad: float = math.radians(30)
     most_least_turn_rad: float = math.radians(75)
