@@ -19,6 +19,7 @@ from selfcue.messages import Message
 
 _HELLO = b"\x00hello/"
 _COPY_BELOW_BYTES = 1 << 16
+_LIVES_KEPT = 8
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ class Bus:
         self._poller = zmq.Poller()
         self._poller.register(self._publish_socket, zmq.POLLIN)
         self._poller.register(self._subscribe_socket, zmq.POLLIN)
-        self._connected: set[str] = set()
+        self._connected: dict[str, float] = {}  # endpoint to when its card was last seen (monotonic)
+        self._life = time.time_ns()
+        self._lives: dict[str, list[int]] = {}
         self._greeted: set[str] = set()
         self._subscriptions: set[str] = set()
         self._latched: dict[str, list[codec.Buffer]] = {}
@@ -94,9 +97,20 @@ class Bus:
             return
         self._looked_at = now
         for card in self._directory.cards():
-            if card.name != self.name and card.endpoint not in self._connected:
-                self._subscribe_socket.connect(card.endpoint)
-                self._connected.add(card.endpoint)
+            if card.name != self.name:
+                if card.endpoint not in self._connected:
+                    self._subscribe_socket.connect(card.endpoint)
+                self._connected[card.endpoint] = now
+
+    def forget_gone(self, *, after_s: float = 5.0) -> None:
+        """Disconnect from processes whose card is gone for ``after_s``; else ZeroMQ knocks at their door for ever.
+
+        For live systems: what a process said last may still be under way when its card is gone.
+        """
+        for endpoint, seen_s in list(self._connected.items()):
+            if self._looked_at - seen_s > after_s:
+                self._subscribe_socket.disconnect(endpoint)
+                del self._connected[endpoint]
 
     def meet(self, names: set[str], *, timeout_s: float, stop: object = None) -> None:
         """Wait until this process hears every one of ``names``: from then on no message of theirs can be missed.
@@ -127,7 +141,7 @@ class Bus:
         """Send ``message``; its arrays must not change afterwards."""
         count = self.sent.get(topic, 0) + 1
         self.sent[topic] = count
-        frames = [topic.encode(), *codec.encode(message, host=self.name, count=count)]
+        frames = [topic.encode(), *codec.encode(message, host=self.name, count=count, life=self._life)]
         if latched:
             self._latched[topic] = frames
         self._send(frames)
@@ -179,6 +193,8 @@ class Bus:
                 raise BadInputError("a message without a header")
             envelope = codec.decode_envelope(frames[1])
             key = (envelope.host, topic)
+            if not self._same_life(envelope):
+                return None
             if envelope.count <= self.seen.get(key, 0):
                 return None  # a latched message that was sent again for somebody else
             message = codec.decode(envelope, frames[2:])
@@ -190,6 +206,19 @@ class Bus:
             self._count_drop(f"{topic} socket", missed)
         self.seen[key] = envelope.count
         return Received(topic, envelope.host, envelope.count, message)
+
+    def _same_life(self, envelope: codec.Envelope) -> bool:
+        """Begin to count anew where a process was started again; False for what its earlier self had under way."""
+        lives = self._lives.setdefault(envelope.host, [envelope.life])
+        if envelope.life == lives[-1]:
+            return True
+        if envelope.life in lives:
+            return False
+        del lives[:-_LIVES_KEPT]
+        lives.append(envelope.life)
+        for key in [key for key in self.seen if key[0] == envelope.host]:
+            del self.seen[key]
+        return True
 
     def _wanted(self, topic: str) -> bool:
         return topic in self._subscriptions or any(

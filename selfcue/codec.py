@@ -4,9 +4,9 @@ Wire form of a message, as ZeroMQ multipart::
 
     [topic utf-8] [header msgpack] [array 0 bytes] [array 1 bytes] ...
 
-The header is a map that any msgpack library reads: ``{v, type, source, seq, host, count, body, arrays}``; an array in
-``body`` is the map ``{"__array__": i}`` and ``arrays[i]`` is ``{"dtype": "<f4", "shape": [96, 128]}``. Every length is
-checked before anything is allocated.
+The header is a map that any msgpack library reads: ``{v, type, source, seq, host, count, body, arrays, life}``; an
+array in ``body`` is the map ``{"__array__": i}`` and ``arrays[i]`` is ``{"dtype": "<f4", "shape": [96, 128]}``. Every
+length is checked before anything is allocated.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class ArraySpec(msgspec.Struct, frozen=True):
 class Envelope(msgspec.Struct, frozen=True):
     """The header of one message.
 
-    ``seq`` counts per publisher and topic; ``count`` counts all that ``host`` has put on the topic, from 1.
+    ``seq`` counts per publisher and topic; ``count`` counts all that ``host`` has put on the topic, from 1. ``life``
+    tells a process that was started again from the one that died; ``count`` begins anew with it.
     """
 
     v: int
@@ -52,13 +53,14 @@ class Envelope(msgspec.Struct, frozen=True):
     count: int
     body: msgspec.Raw
     arrays: tuple[ArraySpec, ...] = ()
+    life: int = 0
 
 
 _envelope_encoder = msgspec.msgpack.Encoder()
 _envelope_decoder = msgspec.msgpack.Decoder(Envelope)
 
 
-def encode(message: Message, *, host: str, count: int) -> list[Buffer]:
+def encode(message: Message, *, host: str, count: int, life: int = 0) -> list[Buffer]:
     """Return header and array frames of ``message`` (its ``seq`` and ``source`` already set)."""
     arrays: list[np.ndarray] = []
 
@@ -76,7 +78,7 @@ def encode(message: Message, *, host: str, count: int) -> list[Buffer]:
     body = msgspec.msgpack.encode(message, enc_hook=take_array)
     specs = tuple(ArraySpec(array.dtype.str, array.shape) for array in arrays)
     envelope = Envelope(
-        WIRE_VERSION, type_name(message), message.source, message.seq, host, count, msgspec.Raw(body), specs
+        WIRE_VERSION, type_name(message), message.source, message.seq, host, count, msgspec.Raw(body), specs, life
     )
     return [_envelope_encoder.encode(envelope), *(array.reshape(-1).view(np.uint8).data for array in arrays)]
 

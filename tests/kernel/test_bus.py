@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import zmq
 
+from selfcue import codec
 from selfcue.bus import Bus, Received
 from selfcue.directory import FolderDirectory, MemoryDirectory
 from selfcue.errors import SelfcueError, UsageError
@@ -117,6 +118,37 @@ def test_a_slow_reader_loses_and_the_loss_is_counted(make_bus: Callable[..., Bus
     got += gather(b, 1)
     assert len(got) < 20_001
     assert b.drops["t socket"] == 20_001 - len(got)
+
+
+def test_a_process_that_was_started_again_is_heard_from_its_first_message(make_bus: Callable[..., Bus]) -> None:
+    first, b = make_bus("a"), make_bus("b")
+    b.subscribe("t")
+    meet(first, b)
+    for i in range(5):
+        first.publish("t", event(i))
+    assert len(gather(b, 5)) == 5
+    first.close()
+    b._greeted.clear()
+    second = make_bus("a")
+    meet(second, b)
+    second.publish("t", event(10))
+    assert [(one.message.stamp_ns, one.count) for one in gather(b, 1)] == [(10, 1)]
+    stale = codec.encode(event(6), host="a", count=6, life=first._life)
+    second._publish_socket.send_multipart([b"t", *stale])  # what the dead one still had under way
+    second.publish("t", event(11))
+    assert [one.message.stamp_ns for one in gather(b, 1)] == [11]
+    assert b.drops == {}
+
+
+def test_the_door_of_a_process_that_is_gone_is_not_knocked_at_for_ever(make_bus: Callable[..., Bus]) -> None:
+    a, b = make_bus("a"), make_bus("b")
+    b.connect_present()
+    b.forget_gone(after_s=0.0)
+    assert len(b._connected) == 1
+    a.close()
+    b.connect_present()
+    b.forget_gone(after_s=0.0)
+    assert b._connected == {}
 
 
 def test_frames_of_a_stranger_are_dropped_and_counted(make_bus: Callable[..., Bus]) -> None:
