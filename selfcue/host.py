@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from pathlib import Path
@@ -25,9 +26,11 @@ from selfcue.state import State
 from selfcue.system import System
 
 MEET_TIMEOUT_S = 60.0
+MEET_AGAIN_S = 2.0
 PATIENCE_S = 60.0
 HEALTH_PERIOD_S = 1.0
 HEALTH_TOPIC = "node/health"
+_log = logging.getLogger(__name__)
 
 
 class Host:
@@ -35,6 +38,10 @@ class Host:
 
     ``stop`` and ``abort`` are all that another thread or a signal handler touches: after ``stop`` the owner of the
     clock still ends its tick, snapshots and stops all others; after ``abort`` every wait ends at once.
+
+    Args:
+        again: the process was here before and died: it joins those that are there and waits for nobody.
+        sharers: how many hosts live in this operating-system process.
     """
 
     def __init__(
@@ -45,10 +52,13 @@ class Host:
         directory: Directory,
         *,
         context: zmq.Context[zmq.Socket[bytes]] | None = None,
+        again: bool = False,
+        sharers: int = 1,
     ) -> None:
         self.stop = threading.Event()
         self.abort = threading.Event()
         self._conducting = False
+        self._again, self._sharers = again, sharers
         self._system, self._process, self._run_dir, self._directory = system, process, run_dir, directory
         self._context = context or zmq.Context.instance()
         self._bus: Bus | None = None
@@ -61,6 +71,11 @@ class Host:
         self._usage = psutil.Process()
         self._used_s = 0.0
         self._sent_before: dict[str, int] = {}
+
+    @property
+    def leads(self) -> bool:
+        """Whether an interrupt is this host's business: all are told on the wall's clock, in lock-step its owner is."""
+        return self._system.owner is None or self._system.owner[0] == self._process
 
     def run(self) -> None:
         """Live from configure to close. Raises what a node raised; everything is closed in any case."""
@@ -101,8 +116,20 @@ class Host:
             self._load()
         self._bus.enter({topic: type_name(kind) for topic, kind in self._cell.topics.items()}, clock=endpoint)
         others = set(self._system.spec.processes) - {self._process}
-        self._bus.meet(others, timeout_s=MEET_TIMEOUT_S, stop=self.stop)
+        if self._again:
+            self._meet_who_is_there(others)
+        else:
+            self._bus.meet(others, timeout_s=MEET_TIMEOUT_S, stop=self.stop)
         self._check_stop()
+
+    def _meet_who_is_there(self, others: set[str]) -> None:
+        """After a restart: hear those that answer now. One that is gone or hangs must not keep this one down."""
+        assert self._bus is not None
+        present = others & {card.name for card in self._directory.cards()}
+        try:
+            self._bus.meet(present, timeout_s=MEET_AGAIN_S, stop=self.stop)
+        except SelfcueError as error:
+            _log.warning("went on without them: %s", error)
 
     def _load(self) -> None:
         state = snapshot.read_part(self._run_dir, self._system.resume, self._process)
@@ -253,6 +280,7 @@ class Host:
             self._cell.think(self._clock.now_ns())
             self._report_health()
             self._bus.connect_present(every_s=0.5)
+            self._bus.forget_gone()
 
     # -- shared ----------------------------------------------------------------------------------------------------
 
@@ -286,8 +314,7 @@ class Host:
             return
         period_s = now - self._health_at
         self._health_at = now
-        times = self._usage.cpu_times()
-        used_s = times.user + times.system
+        used_s = time.process_time() if self._sharers == 1 else time.thread_time()
         share = (used_s - self._used_s) / period_s
         self._used_s = used_s
         health = NodeHealth(
@@ -298,7 +325,7 @@ class Host:
             rate_hz=self._rates(period_s),
             drops={**self._cell.drops, **self._bus.drops},
             cpu_share=share,
-            rss_bytes=self._usage.memory_info().rss,
+            rss_bytes=self._usage.memory_info().rss // self._sharers,
         )
         self._bus.publish(HEALTH_TOPIC, health)
 

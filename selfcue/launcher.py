@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -17,10 +18,13 @@ from selfcue.config.launch import Launch, Scalar
 from selfcue.directory import FolderDirectory, current_domain
 from selfcue.errors import BadInputError, SelfcueError
 from selfcue.host import HEALTH_TOPIC, make_node
-from selfcue.messages import Message
+from selfcue.messages import Message, NodeHealth, ProcessStatus, type_name
+from selfcue.notify import Notifier
 from selfcue.supervisor import Supervisor
 from selfcue.system import System
 
+SUPERVISOR = "supervisor"
+STATUS_TOPIC = "system/process/"
 WATCHED = ("agent/status", "depth/status", "journal", HEALTH_TOPIC)
 _POLL_S = 0.05
 
@@ -61,33 +65,62 @@ def resumed(run_dir: Path) -> System:
     return replace(System.read(run_dir), resume=snapshot.newest(run_dir), domain=current_domain())
 
 
-def execute(system: System, run_dir: Path, watcher: Watcher | None = None) -> None:
+def execute(system: System, run_dir: Path, watcher: Watcher | None = None, *, one_process: bool = False) -> None:
     """Run ``system`` to its end, feeding ``watcher`` with the watched topics.
+
+    What happens to its processes is published on ``system/process/NAME``; systemd is told where it started us.
 
     Raises:
         Interrupted: Ctrl-C or TERM; everything was stopped and saved.
         SelfcueError: a process failed; the message is its one line.
     """
-    with _stop_signals() as stop, Supervisor(system, run_dir) as supervisor:
+    directory = FolderDirectory(system.domain)
+    notifier = Notifier()
+    bus = Bus(f"{SUPERVISOR}-{os.getpid()}", directory, queue=1000)
+
+    def tell(status: ProcessStatus) -> None:
+        bus.publish(STATUS_TOPIC + status.process, status, latched=True)
+        if watcher is not None:
+            watcher(STATUS_TOPIC + status.process, status)
+
+    with (
+        closing(bus),
+        _stop_signals() as stop,
+        Supervisor(system, run_dir, one_process=one_process, on_change=tell) as supervisor,
+    ):
+        bus.enter({STATUS_TOPIC + status.process: type_name(status) for status in supervisor.statuses})
+        for topic in WATCHED:
+            bus.subscribe(topic)
         supervisor.start()
-        directory = FolderDirectory(system.domain)
-        bus = Bus(f"watcher-{threading.get_native_id()}", directory, queue=1000)
-        try:
-            for topic in WATCHED:
-                bus.subscribe(topic)
-            while supervisor.alive():
-                bus.connect_present(every_s=0.5)
-                for one in bus.poll(_POLL_S):
-                    if watcher is not None:
-                        watcher(one.topic, one.message)
-                if stop.is_set():
-                    supervisor.stop()
-        finally:
-            bus.close()
+        while supervisor.alive():
+            bus.connect_present(every_s=0.5)
+            bus.forget_gone()
+            for one in bus.poll(_POLL_S):
+                if isinstance(one.message, NodeHealth):
+                    supervisor.heard(one.message.host)
+                if watcher is not None:
+                    watcher(one.topic, one.message)
+            _notify(notifier, supervisor)
+            if stop.is_set():
+                notifier.stopping()
+                supervisor.stop()
+        notifier.stopping()
     directory.sweep()
     supervisor.raise_failure()
     if stop.is_set():
         raise Interrupted(f"stopped; everything is in {run_dir}{_how_to_go_on(run_dir)}")
+
+
+def _notify(notifier: Notifier, supervisor: Supervisor) -> None:
+    notifier.alive()
+    statuses = supervisor.statuses
+    if supervisor.complete:
+        notifier.ready()
+    up = sum(status.state == "up" for status in statuses)
+    others = [f"{status.process} {status.state}" for status in statuses if status.state != "up"]
+    restarts = sum(status.restarts for status in statuses)
+    words = [f"{up} of {len(statuses)} processes up", *others, *([f"{restarts} restarts"] if restarts else [])]
+    notifier.status(", ".join(words))
 
 
 def finish(system: System, run_dir: Path) -> object:

@@ -252,7 +252,8 @@ class JournalEvent(Message, frozen=True, kw_only=True):
 class NodeHealth(Message, frozen=True, kw_only=True):
     """Life sign of one process and its nodes.
 
-    ``rate_hz`` by published topic, ``drops`` by topic and hop, ``cpu_share`` in cores, ``rss_bytes`` resident.
+    ``rate_hz`` by published topic, ``drops`` by topic and hop, ``cpu_share`` in cores, ``rss_bytes`` resident (its part
+    of both, where it is a thread that shares a process with others).
     """
 
     host: str
@@ -261,6 +262,27 @@ class NodeHealth(Message, frozen=True, kw_only=True):
     drops: dict[str, int]
     cpu_share: float
     rss_bytes: int
+
+
+ProcessState: TypeAlias = Literal["starting", "up", "waiting", "ended", "failed"]
+
+
+class ProcessStatus(Message, frozen=True, kw_only=True):
+    """What the supervisor knows of one process, said whenever it changes; latched on ``system/process/NAME``.
+
+    Attributes:
+        process: its name in the launch file.
+        state: ``starting`` until the first sign of it on the bus; ``waiting`` for its restart; ``ended`` cleanly.
+        pid: its number; 0 where none runs.
+        restarts: how often it was started again since the run began.
+        reason: why it last ended, in one line; empty where it never did.
+    """
+
+    process: str
+    state: ProcessState
+    pid: int = 0
+    restarts: int = 0
+    reason: str = ""
 
 
 MESSAGE_TYPES: dict[str, type[Message]] = {
@@ -282,6 +304,7 @@ MESSAGE_TYPES: dict[str, type[Message]] = {
         AgentStatus,
         JournalEvent,
         NodeHealth,
+        ProcessStatus,
     )
 }
 

@@ -11,12 +11,14 @@ thread, so handlers need no locks:
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from selfcue.logs import node_logger
 from selfcue.messages import Message
 from selfcue.state import State
 
@@ -78,6 +80,11 @@ class Node:
     def __init__(self, name: str, params: Any) -> None:
         self.name = name
         self.params = params
+
+    @property
+    def log(self) -> logging.Logger:
+        """The node's own log, ``logs/nodes/NAME.log`` of the run: ``self.log.warning("lost gap_ms=%.1f", gap_ms)``."""
+        return node_logger(self.name)
 
     def configure(self, link: Link) -> None:
         """Subscribe, advertise, open. Raise BadInputError or MissingDependencyError with one clear line."""

@@ -10,7 +10,7 @@ import typer.core
 from typer.main import get_command
 
 from selfcue import __version__, plugins
-from selfcue.commands import doctor, replay, report, run, topic
+from selfcue.commands import doctor, replay, report, run, topic, unit
 from selfcue.errors import SelfcueError
 
 
@@ -49,6 +49,7 @@ def build() -> Any:
     app.command("replay")(replay.replay)
     app.command("report")(report.report)
     app.command("doctor")(doctor.doctor)
+    app.command("unit")(unit.unit)
     app.add_typer(topic.app, name="topic")
     command = get_command(app)
     command.plugged = {point.name: point for point in plugins.points(plugins.COMMANDS)}  # type: ignore[attr-defined]

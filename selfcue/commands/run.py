@@ -39,11 +39,17 @@ def run(
     preset: str = typer.Option("", help="A named set of arguments from the launch file."),
     out: Path | None = typer.Option(None, help="Folder of the run; default: runs/NAME-DATE."),
     resume: Path | None = typer.Option(None, help="Go on with a run that was cut off, from its newest snapshot."),
+    one_process: bool = typer.Option(
+        False,
+        "--one-process",
+        help="All nodes in threads of one process: the same results, for debuggers and profilers.",
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print the report as JSON, and nothing else."),
 ) -> None:
     """Run a launch file: start its processes, show what happens, stop them cleanly, and report.
 
     Arguments of the launch file are given as `--NAME VALUE`. Ctrl-C stops the run and saves it; `--resume` goes on.
+    Logs are in RUN/logs: one file per process, one per node under nodes/, and supervisor.log.
 
     Examples: `selfcue run drone_depth --quick` · `selfcue run drone_depth --seed 3 --strategy dagger`
     """
@@ -58,19 +64,19 @@ def run(
         system, run_dir = launcher.prepare(
             launch_files.find(launch), parse_arguments(context.args), preset=chosen, out=out
         )
-    show(system, run_dir, as_json=as_json)
+    show(system, run_dir, as_json=as_json, one_process=one_process)
 
 
-def show(system: Any, run_dir: Path, *, as_json: bool) -> None:
+def show(system: Any, run_dir: Path, *, as_json: bool, one_process: bool = False) -> None:
     """Run ``system`` with a live view and print its report."""
     if as_json:
-        launcher.execute(system, run_dir)
+        launcher.execute(system, run_dir, one_process=one_process)
     else:
         from selfcue.view.terminal import LiveView
 
         typer.echo(f"{system.name}: run folder {run_dir}")
         with LiveView(title=system.name) as view:
-            launcher.execute(system, run_dir, view.feed)
+            launcher.execute(system, run_dir, view.feed, one_process=one_process)
     report: Any = launcher.finish(system, run_dir)
     if report is None:
         return

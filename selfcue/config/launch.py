@@ -13,6 +13,9 @@
     processes:
       body:
         - {name: drone, node: sim_drone, params: {seed: "${seed}"}}
+    restart:                     # on the wall's clock: what is started again when it dies; see RestartSpec
+      camera: on-failure
+      recorder: {policy: always, most: 3, window_s: 60.0}
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from selfcue.config.expression import substitute
 from selfcue.errors import BadInputError, UsageError
 
 Scalar = str | int | float | bool
+RESTART_POLICIES = ("never", "on-failure", "always")
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,38 @@ class NodeSpec:
 
 
 @dataclass(frozen=True)
+class RestartSpec:
+    """What happens when a process ends that nobody told to end; written as a word alone, it is the ``policy``.
+
+    Attributes:
+        policy: ``never``: a failure ends the whole run; ``on-failure``: the process is started again after a crash, a
+            kill or a failed node; ``always``: after a clean end too.
+        most: restarts allowed within ``window_s``; where one more is needed, the run ends.
+        window_s: length of the sliding window in which restarts are counted.
+        wait_s: wait before the first restart of a window; it doubles with each further one (back-off).
+        longest_wait_s: the wait grows no longer than this.
+        silent_s: a process that gave no life sign for so long counts as hung and is killed; 0: it may be silent.
+    """
+
+    policy: str = "never"
+    most: int = 5
+    window_s: float = 60.0
+    wait_s: float = 0.25
+    longest_wait_s: float = 10.0
+    silent_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.policy not in RESTART_POLICIES:
+            raise ValueError(f"{self.policy!r} is no restart policy; use {', '.join(RESTART_POLICIES)}")
+        if self.most < 1 or self.window_s <= 0 or not 0 <= self.wait_s <= self.longest_wait_s or self.silent_s < 0:
+            raise ValueError(
+                f"most {self.most}, window_s {self.window_s}, wait_s {self.wait_s}, longest_wait_s "
+                f"{self.longest_wait_s}, silent_s {self.silent_s}: at least 1 restart, a window above 0, waits of at "
+                "least 0 in rising order, a silence of at least 0"
+            )
+
+
+@dataclass(frozen=True)
 class LaunchSpec:
     """A whole launch file.
 
@@ -68,6 +104,7 @@ class LaunchSpec:
         rate: real-time factor of a driven clock; 0: as fast as the machine allows.
         snapshot_s: system time between snapshots of everything (lock-step only); 0: only when interrupted.
         report: name of the end-of-run report, registered under ``selfcue.reports``; empty for none.
+        restart: what happens to a process that dies, by process (wall's clock only); one not named: ``never``.
     """
 
     processes: dict[str, list[NodeSpec]]
@@ -78,6 +115,7 @@ class LaunchSpec:
     rate: float = 0.0
     snapshot_s: float = 30.0
     report: str = ""
+    restart: dict[str, RestartSpec] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,6 +143,13 @@ class Launch:
             for process, nodes in filled["processes"].items():
                 for i, node in enumerate(decode(nodes, list[Any], f"processes.{process}")):
                     decode(node, NodeSpec, f"processes.{process}[{i}]")
+            if isinstance(filled.get("restart"), dict):
+                filled["restart"] = {
+                    process: {"policy": given} if isinstance(given, str) else given
+                    for process, given in filled["restart"].items()
+                }
+                for process, restart in filled["restart"].items():
+                    decode(restart, RestartSpec, f"restart.{process}")
             spec = decode(filled, LaunchSpec)
         except ValueError as error:
             raise self.error(str(error)) from error
@@ -152,7 +197,18 @@ class Launch:
         owner = tuple(spec.clock.split("/")) if spec.clock else ()
         if owner and owner not in {(process, n.name) for process, nodes in spec.processes.items() for n in nodes}:
             raise self.error(f"clock: {spec.clock!r} is not PROCESS/NODE of a node in this file")
+        self._check_restarts(spec)
         return spec
+
+    def _check_restarts(self, spec: LaunchSpec) -> None:
+        for process, restart in spec.restart.items():
+            if process not in spec.processes:
+                raise self.error(f"restart.{process}: no such process; there is: {', '.join(spec.processes)}")
+            if spec.clock and restart.policy != "never":
+                raise self.error(
+                    f"restart.{process}: in lock-step a lost process ends the run, whose results would differ without "
+                    "it; go on with: selfcue run --resume RUN_DIR"
+                )
 
 
 def find(name_or_path: str) -> Launch:

@@ -76,7 +76,10 @@ def test_grouping_into_processes_changes_nothing(selfcue: Selfcue, tmp_path: Pat
     for name in ("toys", "alone"):
         code, _, err = finish(selfcue("run", f"{name}.yaml", "--json", "--out", name))
         assert (code, err) == (0, "")
+    code, _, err = finish(selfcue("run", "toys.yaml", "--json", "--out", "threads", "--one-process"))
+    assert (code, err) == (0, "")
     diary = (tmp_path / "toys" / "diary.txt").read_text()
+    assert diary == (tmp_path / "threads" / "diary.txt").read_text()
     assert len(diary.splitlines()) == 300  # what the last tick says is heard too
     assert diary == (tmp_path / "alone" / "diary.txt").read_text()
     assert left_behind(tmp_path) == []
