@@ -1,13 +1,18 @@
-"""Publish and subscribe over ZeroMQ, between processes (``ipc://``) or the threads of one (``inproc://``).
+"""Publish and subscribe, between processes (``ipc://``), machines (``tcp://``) or the threads of one (``inproc://``).
 
-Every process owns one XPUB socket that it binds and one SUB socket that it connects to all others. Latched topics
-answer a late subscription with their last message. Frames are not copied on the way out or in. A message that does not
-decode is dropped, counted under the peer's topic, and never stops the receiver.
+Small messages go over one XPUB socket to every process's SUB socket. Big arrays, and what a subscriber wants reliably,
+go over links (``selfcue.transport``): on one machine the arrays lie in shared memory and a ticket says where; otherwise
+they go over the socket, no more of them at once than the subscriber has room for. Latched topics answer a late
+subscription with their last message. A message that does not decode is dropped, counted under its topic, and never
+stops the receiver. Every loss is counted in ``drops`` under its topic and the hop where it happened.
 """
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import zmq
@@ -15,11 +20,26 @@ import zmq
 from selfcue import codec
 from selfcue.directory import Directory, this_process
 from selfcue.errors import BadInputError, SelfcueError
-from selfcue.messages import Message
+from selfcue.messages import Imu, Message, SafeCommand, VelocityCommand
+from selfcue.qos import Qos
+from selfcue.transport import wire
+from selfcue.transport.incoming import Arrival, Incoming
+from selfcue.transport.order import Item, Order
+from selfcue.transport.outgoing import Outgoing
+from selfcue.transport.pool import PoolSettings, RingPool
+from selfcue.transport.wire import Want
+
+BIG_BYTES = 1 << 15
+"""Arrays of this size together, and more, go over links."""
+NEVER_RELIABLE = (Imu, SafeCommand, VelocityCommand)
+"""A late command or inertial sample is worse than none, and nobody may hold up who makes them."""
 
 _HELLO = b"\x00hello/"
-_COPY_BELOW_BYTES = 1 << 16
 _LIVES_KEPT = 8
+_RESTLESS_S = 0.01
+_SERVE_S = 0.1
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,7 +59,15 @@ class Bus:
         name: name of the process, unique in its domain.
         directory: where the others are found.
         context: ZeroMQ context; ``inproc`` peers must share one.
-        queue: most messages that wait per connection; a slower reader loses the newest and sees the gap in ``count``.
+        queue: most small messages that wait per connection; a slower reader loses the newest and sees the gap.
+        pool: how much shared memory big arrays may take; None: they go over the socket.
+        bell: whether tickets may come past ZeroMQ (see ``selfcue.transport.bell``).
+
+    Attributes:
+        drops: ``"TOPIC HOP"`` to messages that were lost on the way to this process. Hops: ``publisher`` (this process
+            was too slow and the publisher skipped), ``socket``, ``ring`` (written over before it was read), ``queue``
+            (a newer one came first, as asked for), ``undecodable``.
+        sent, seen: what this process put on each topic, and got of it by (process, topic).
     """
 
     def __init__(
@@ -49,45 +77,69 @@ class Bus:
         *,
         context: zmq.Context[zmq.Socket[bytes]] | None = None,
         queue: int = 4000,
+        pool: PoolSettings | None = PoolSettings(),  # noqa: B008 - frozen
+        bell: bool = True,
     ) -> None:
         self.name = name
         self.drops: dict[str, int] = {}
+        self.sent: dict[str, int] = {}
+        self.seen: dict[tuple[str, str], int] = {}
+        self.reports: list[str] = []
         self._directory = directory
         self._context = context or zmq.Context.instance()
-        self._publish_socket = self._context.socket(zmq.XPUB)
-        self._subscribe_socket = self._context.socket(zmq.SUB)
-        for socket in (self._publish_socket, self._subscribe_socket):
-            socket.setsockopt(zmq.LINGER, 0)
-            socket.setsockopt(zmq.SNDHWM, queue)
-            socket.setsockopt(zmq.RCVHWM, queue)
+        self._publish_socket = self._socket(zmq.XPUB, queue)
+        self._subscribe_socket = self._socket(zmq.SUB, queue)
+        serve, ask = self._socket(zmq.ROUTER, 0), self._socket(zmq.ROUTER, 0)
         self._publish_socket.setsockopt(zmq.XPUB_VERBOSE, 1)
-        self._endpoint = directory.endpoint(name, "pub")
+        self._endpoint, self._link_endpoint = directory.endpoint(name, "pub"), directory.endpoint(name, "link")
         self._publish_socket.bind(self._endpoint)
+        serve.bind(self._link_endpoint)
+        near = pool is not None and self._endpoint.startswith("ipc://")
+        bell_endpoint = directory.endpoint(name, "bell") if near and bell else ""
+        self._pool = RingPool(pool, self._say) if near else None
+        self._outgoing = Outgoing(serve, name, pool=self._pool, latched=self._latched_for, say=self._say)
+        self._incoming = Incoming(ask, name, near=near, bell_endpoint=bell_endpoint, say=self._say)
+        self._links = (serve, ask)
+        self._order: Order[Received] = Order(self.seen, self.drops)
         self._poller = zmq.Poller()
-        self._poller.register(self._publish_socket, zmq.POLLIN)
-        self._poller.register(self._subscribe_socket, zmq.POLLIN)
-        self._connected: dict[str, float] = {}  # endpoint to when its card was last seen (monotonic)
+        for entrance in (self._publish_socket, self._subscribe_socket, *self._links, *self._incoming.descriptors):
+            self._poller.register(entrance, zmq.POLLIN)
+        self._connected: dict[str, tuple[str, float]] = {}  # endpoint to link, and when its card was last seen
         self._life = time.time_ns()
         self._lives: dict[str, list[int]] = {}
         self._greeted: set[str] = set()
-        self._subscriptions: set[str] = set()
+        self._asked_at = -1e9
+        self._big: set[str] = set()
         self._latched: dict[str, list[codec.Buffer]] = {}
-        self.sent: dict[str, int] = {}
-        self.seen: dict[tuple[str, str], int] = {}
         self._backlog: list[Received] = []
-        self._looked_at = -1e9
+        self._looked_at = self._served_at = -1e9
         self._closed = False
+
+    def _socket(self, kind: int, queue: int) -> zmq.Socket[bytes]:
+        socket = self._context.socket(kind)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.SNDHWM, queue)
+        socket.setsockopt(zmq.RCVHWM, queue)
+        socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_FRAME_BYTES)
+        return socket
 
     # -- wiring ----------------------------------------------------------------------------------------------------
 
     def enter(self, topics: dict[str, str], *, clock: str = "") -> None:
         """Leave this process's card, so that others find it. ``topics``: those that it publishes, with their types."""
-        self._directory.enter(this_process(self.name, self._endpoint, topics, clock))
+        self._directory.enter(this_process(self.name, self._endpoint, topics, clock, self._link_endpoint))
 
-    def subscribe(self, topic: str) -> None:
-        """Ask every present and future peer for ``topic`` (all topics that begin with it, where it ends in ``/``)."""
-        if topic not in self._subscriptions:
-            self._subscriptions.add(topic)
+    def subscribe(self, topic: str, qos: Qos | None = None) -> None:
+        """Ask every present and future peer for ``topic`` (all topics that begin with it, where it ends in ``/``).
+
+        ``qos``: what happens when this process is slower than the publisher; every message waits, where nothing is
+        said. A second subscription to a topic makes the stronger of both.
+        """
+        if len(topic.encode()) > wire.MAX_TOPIC_BYTES:
+            raise BadInputError(f"a topic of {len(topic)} letters; the limit is {wire.MAX_TOPIC_BYTES} bytes")
+        before = self._incoming.wants.get(topic)
+        self._incoming.want(topic, qos or Qos.every())
+        if (before is None or before.kind == "reliable") and self._incoming.wants[topic].kind != "reliable":
             self._subscribe_socket.setsockopt(zmq.SUBSCRIBE, topic.encode())
 
     def connect_present(self, *, every_s: float = 0.0) -> None:
@@ -100,39 +152,50 @@ class Bus:
             if card.name != self.name:
                 if card.endpoint not in self._connected:
                     self._subscribe_socket.connect(card.endpoint)
-                self._connected[card.endpoint] = now
+                    if card.link:
+                        self._incoming.connect(card.link)
+                self._connected[card.endpoint] = (card.link, now)
 
     def forget_gone(self, *, after_s: float = 5.0) -> None:
         """Disconnect from processes whose card is gone for ``after_s``; else ZeroMQ knocks at their door for ever.
 
         For live systems: what a process said last may still be under way when its card is gone.
         """
-        for endpoint, seen_s in list(self._connected.items()):
+        for endpoint, (link, seen_s) in list(self._connected.items()):
             if self._looked_at - seen_s > after_s:
                 self._subscribe_socket.disconnect(endpoint)
+                self._incoming.disconnect(link)
                 del self._connected[endpoint]
+
+    def met(self, names: set[str]) -> bool:
+        """Return whether this process hears every one of ``names``; take one step towards it where it does not.
+
+        A peer answers a hello only after it has seen all subscriptions that went before it.
+        """
+        self.connect_present()
+        now = time.monotonic()
+        if (
+            now - self._asked_at > 0.25 and not names <= self._greeted
+        ):  # anew: a peer may have bound after the last time
+            hello = _HELLO + self.name.encode()
+            with suppress(zmq.ZMQError):
+                self._subscribe_socket.setsockopt(zmq.UNSUBSCRIBE, hello)
+            self._subscribe_socket.setsockopt(zmq.SUBSCRIBE, hello)
+            self._asked_at = now
+        self._backlog = self.poll(0.02)  # the next poll hands these out
+        return names <= self._greeted and self._incoming.linked(names)
 
     def meet(self, names: set[str], *, timeout_s: float, stop: object = None) -> None:
         """Wait until this process hears every one of ``names``: from then on no message of theirs can be missed.
 
-        A peer answers a hello only after it has seen all subscriptions that went before it. ``stop`` may be anything
-        with ``is_set()``. Raises SelfcueError after ``timeout_s``, naming who is missing.
+        ``stop`` may be anything with ``is_set()``. Raises SelfcueError after ``timeout_s``, naming who is missing.
         """
         deadline = time.monotonic() + timeout_s
-        hello = _HELLO + self.name.encode()
-        asked = 0.0
-        while not names <= self._greeted:
-            self.connect_present()
-            now = time.monotonic()
-            if now - asked > 0.25:  # asked anew because a peer may have bound after the last time
-                self._subscribe_socket.setsockopt(zmq.UNSUBSCRIBE, hello)
-                self._subscribe_socket.setsockopt(zmq.SUBSCRIBE, hello)
-                asked = now
-            self._backlog = self.poll(0.02)  # the next poll hands these out
+        while not self.met(names):
             if stop is not None and stop.is_set():  # type: ignore[attr-defined]
                 return
-            if now > deadline:
-                missing = ", ".join(sorted(names - self._greeted))
+            if time.monotonic() > deadline:
+                missing = ", ".join(sorted(name for name in names if not self.met({name})))
                 raise SelfcueError(f"{self.name}: no word from {missing} within {timeout_s:.0f} s; see their logs")
 
     # -- messages --------------------------------------------------------------------------------------------------
@@ -140,72 +203,144 @@ class Bus:
     def publish(self, topic: str, message: Message, *, latched: bool = False) -> None:
         """Send ``message``; its arrays must not change afterwards."""
         count = self.sent.get(topic, 0) + 1
+        frames = codec.encode(message, host=self.name, count=count, life=self._life)
         self.sent[topic] = count
-        frames = [topic.encode(), *codec.encode(message, host=self.name, count=count, life=self._life)]
+        size = sum(memoryview(frame).nbytes for frame in frames[1:])
         if latched:
-            self._latched[topic] = frames
-        self._send(frames)
+            self._latched[topic] = [topic.encode(), *frames]
+        elif size >= BIG_BYTES:
+            self._big.add(topic)  # from now on by the same way, however small: else a small one could overtake
+        if latched or topic not in self._big:
+            self._send([topic.encode(), *frames])
+        self._outgoing.send(topic, frames, big=topic in self._big, urgent=isinstance(message, NEVER_RELIABLE))
+        if time.monotonic() - self._served_at > _SERVE_S:
+            self._serve()
 
     @property
     def latched(self) -> dict[str, list[codec.Buffer]]:
         """Frames of the last message of every latched topic."""
         return self._latched
 
-    def _send(self, frames: list[codec.Buffer]) -> None:
-        big = any(memoryview(frame).nbytes >= _COPY_BELOW_BYTES for frame in frames)
+    def _send(self, frames: Sequence[codec.Buffer]) -> None:
+        big = any(memoryview(frame).nbytes >= 1 << 16 for frame in frames)
         self._publish_socket.send_multipart(frames, copy=not big)
 
+    def _latched_for(self, want: Want) -> list[tuple[str, Sequence[codec.Buffer]]]:
+        return [(topic, parts[1:]) for topic, parts in self._latched.items() if wire.matches(want.topic, topic)]
+
+    def _serve(self) -> None:
+        self._served_at = time.monotonic()
+        self._outgoing.serve()
+
     def poll(self, timeout_s: float) -> list[Received]:
-        """Wait up to ``timeout_s`` for anything, answer new subscribers, and return the messages that came."""
+        """Wait up to ``timeout_s`` for anything, serve subscribers, and return the messages that came."""
         received, self._backlog = self._backlog, []
-        events = dict(self._poller.poll(0 if received else round(timeout_s * 1000)))
+        self._incoming.acknowledge()
+        events = self._events(0.0 if received else timeout_s)
         if self._publish_socket in events:
             self._answer_subscribers()
-        if self._subscribe_socket in events:
-            while True:
-                try:
-                    parts = self._subscribe_socket.recv_multipart(zmq.NOBLOCK, copy=False)
-                except zmq.Again:
-                    break
-                one = self._take([part.buffer for part in parts])
-                if one is not None:
-                    received.append(one)
-        return received
+        if self._links[0] in events or time.monotonic() - self._served_at > _SERVE_S:
+            self._serve()
+        items = self._from_pub() if self._subscribe_socket in events else []
+        items += self._from_links(self._links[1] in events)
+        for item in items:
+            received += self._order.admit(item)
+        if self._order.holding:
+            received += self._order.overdue()
+        return self._newest(received) if len(received) > 1 else received
 
     def wait(self, other: zmq.Socket[bytes], timeout_s: float) -> bool:
         """Wait up to ``timeout_s`` for ``other`` or the bus; return whether the bus has something to poll."""
         if other not in self._poller:
             self._poller.register(other, zmq.POLLIN)
-        events = dict(self._poller.poll(0 if self._backlog else round(timeout_s * 1000)))
-        return bool(self._backlog) or self._subscribe_socket in events or self._publish_socket in events
+        events = self._events(0.0 if self._backlog else timeout_s)
+        return bool(self._backlog) or self._order.holding or any(one is not other for one in events)
 
-    def _take(self, frames: list[memoryview]) -> Received | None:
-        topic_bytes = bytes(frames[0][:512])
-        if topic_bytes.startswith(_HELLO):
-            if topic_bytes == _HELLO + self.name.encode() and len(frames) == 2:
-                self._greeted.add(bytes(frames[1][:128]).decode(errors="replace"))
-            return None
-        topic = topic_bytes.decode(errors="replace")
+    def _events(self, timeout_s: float) -> set[object]:
+        if self._order.holding or self._outgoing.waiting:
+            timeout_s = min(timeout_s, _RESTLESS_S)
+        return {entrance for entrance, _ in self._poller.poll(round(timeout_s * 1000))}
+
+    def _from_pub(self) -> list[Item[Received]]:
+        items: list[Item[Received]] = []
+        while True:
+            try:
+                frames = self._subscribe_socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return items
+            if frames[0].startswith(_HELLO):
+                if frames[0] == _HELLO + self.name.encode() and len(frames) == 2:
+                    self._greeted.add(frames[1][:128].decode(errors="replace"))
+                continue
+            item = self._item(frames)
+            if item is not None:
+                items.append(item)
+
+    def _item(self, frames: Sequence[bytes]) -> Item[Received] | None:
+        topic = frames[0][: wire.MAX_TOPIC_BYTES].decode(errors="replace")
         if not self._wanted(topic):
             return None
         try:
-            if len(frames) < 2:
-                raise BadInputError("a message without a header")
+            if not 2 <= len(frames) <= wire.MAX_FRAMES or len(frames[0]) > wire.MAX_TOPIC_BYTES:
+                raise BadInputError("a message without a header, or with too much")
             envelope = codec.decode_envelope(frames[1])
-            key = (envelope.host, topic)
             if not self._same_life(envelope):
                 return None
-            if envelope.count <= self.seen.get(key, 0):
-                return None  # a latched message that was sent again for somebody else
             message = codec.decode(envelope, frames[2:])
         except BadInputError:
             self._count_drop(f"{topic} undecodable", 1)
             return None
-        missed = envelope.count - self.seen.get(key, 0) - 1
-        if missed and key in self.seen:
-            self._count_drop(f"{topic} socket", missed)
-        self.seen[key] = envelope.count
-        return Received(topic, envelope.host, envelope.count, message)
+        received = Received(topic, envelope.host, envelope.count, message)
+        return Item(envelope.host, topic, envelope.count, "pub", received)
+
+    def _from_links(self, over_socket: bool) -> list[Item[Received]]:
+        arrivals = self._incoming.receive() if over_socket else []
+        rung, came, went = self._incoming.ring(set(self._incoming.descriptors))  # after the socket: these are older
+        for descriptor in came:
+            self._poller.register(descriptor, zmq.POLLIN)
+        for descriptor in went:
+            self._poller.unregister(descriptor)
+        if not rung and not arrivals:
+            return []
+        newest = {arrival.topic: arrival for arrival in rung}
+        items = [self._arrived(arrival, newest) for arrival in [*rung, *arrivals]]
+        return sorted((item for item in items if item is not None), key=lambda item: item.count)
+
+    def _arrived(self, arrival: Arrival, newest: dict[str, Arrival]) -> Item[Received] | None:
+        topic, host = arrival.topic, ""
+        try:
+            envelope = codec.decode_envelope(arrival.header)
+            host = envelope.host
+            if not self._wanted(topic) or not self._same_life(envelope):
+                self._incoming.discard(arrival, host)
+                return None
+            qos = self._incoming.qos(topic)
+            message, lost_at = None, "queue"
+            if qos.kind != "latest" or newest.get(topic, arrival) is arrival:
+                lost_at = "ring"
+                buffers = self._incoming.read(arrival, host, codec.lengths(envelope), copy=qos.copy)
+                message = codec.decode(envelope, buffers) if buffers is not None else None
+        except BadInputError:
+            self._count_drop(f"{topic} undecodable", 1)
+            self._incoming.discard(arrival, host)
+            return None
+        received = Received(topic, host, envelope.count, message) if message is not None else None
+        return Item(host, topic, envelope.count, arrival.way, received, arrival.label, lost_at)
+
+    def _newest(self, received: list[Received]) -> list[Received]:
+        """Return ``received`` without what subscriptions of ``latest`` and ``keep`` leave out."""
+        room: dict[str, int] = {}
+        kept: list[Received] = []
+        for one in reversed(received):
+            if one.topic not in room:
+                qos = self._incoming.qos(one.topic)
+                room[one.topic] = qos.depth if qos.kind in {"latest", "keep"} else len(received)
+            if room[one.topic] > 0:
+                room[one.topic] -= 1
+                kept.append(one)
+            else:
+                self._count_drop(f"{one.topic} queue", 1)
+        return kept[::-1]
 
     def _same_life(self, envelope: codec.Envelope) -> bool:
         """Begin to count anew where a process was started again; False for what its earlier self had under way."""
@@ -218,12 +353,12 @@ class Bus:
         lives.append(envelope.life)
         for key in [key for key in self.seen if key[0] == envelope.host]:
             del self.seen[key]
+        self._order.forget(envelope.host)
         return True
 
     def _wanted(self, topic: str) -> bool:
-        return topic in self._subscriptions or any(
-            wanted == "" or (wanted.endswith("/") and topic.startswith(wanted)) for wanted in self._subscriptions
-        )
+        wants = self._incoming.wants
+        return topic in wants or any(wire.matches(wanted, topic) for wanted in wants)
 
     def _answer_subscribers(self) -> None:
         while True:
@@ -244,11 +379,20 @@ class Bus:
     def _count_drop(self, where: str, number: int) -> None:
         self.drops[where] = self.drops.get(where, 0) + number
 
+    def _say(self, what: str) -> None:
+        self.reports.append(what)
+        del self.reports[:-100]
+        log.warning("%s: %s", self.name, what)
+
     def close(self) -> None:
         """Leave the bus; messages still under way to slow readers are dropped. May be called twice."""
         if self._closed:
             return
         self._closed = True
+        self._incoming.close()
+        self._outgoing.close()
+        if self._pool is not None:
+            self._pool.close()
         self._directory.leave(self.name)
-        self._publish_socket.close()
-        self._subscribe_socket.close()
+        for socket in (self._publish_socket, self._subscribe_socket, *self._links):
+            socket.close()

@@ -26,6 +26,7 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 WIRE_VERSION = 1
 MAX_HEADER_BYTES = 1 << 20
 MAX_ARRAY_BYTES = 64 << 20
+"""Of all arrays of one message together."""
 MAX_ARRAYS = 16
 MAX_DIMENSIONS = 4
 DTYPES = frozenset({"|u1", "|i1", "|b1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8", "<f2", "<f4", "<f8"})
@@ -70,9 +71,12 @@ def encode(message: Message, *, host: str, count: int, life: int = 0) -> list[Bu
         array = np.ascontiguousarray(value)
         if array.dtype.str not in DTYPES:
             raise BadInputError(f"{type_name(message)} holds an array of {array.dtype}, which does not travel")
-        if array.nbytes > MAX_ARRAY_BYTES:
-            raise BadInputError(f"{type_name(message)} holds {array.nbytes} bytes; the limit is {MAX_ARRAY_BYTES}")
         arrays.append(array)
+        size = sum(one.nbytes for one in arrays)
+        if size > MAX_ARRAY_BYTES or len(arrays) > MAX_ARRAYS or array.ndim > MAX_DIMENSIONS:
+            held = f"{len(arrays)} arrays with {size} bytes, the last of shape {array.shape}"
+            limit = f"{MAX_ARRAYS} arrays with {MAX_ARRAY_BYTES} bytes, of up to {MAX_DIMENSIONS} dimensions"
+            raise BadInputError(f"{type_name(message)} holds {held}; the limit is {limit}")
         return {"__array__": len(arrays) - 1}
 
     body = msgspec.msgpack.encode(message, enc_hook=take_array)
@@ -108,7 +112,11 @@ def decode(envelope: Envelope, buffers: Sequence[Buffer]) -> Message:
         raise BadInputError(f"message type {envelope.type!r} is not known; known: {', '.join(sorted(MESSAGE_TYPES))}")
     if len(buffers) != len(envelope.arrays) or len(buffers) > MAX_ARRAYS:
         raise BadInputError(f"{envelope.type} announces {len(envelope.arrays)} arrays and carries {len(buffers)}")
-    arrays = [_array(envelope.type, spec, buffer) for spec, buffer in zip(envelope.arrays, buffers, strict=True)]
+    for spec, wanted, buffer in zip(envelope.arrays, lengths(envelope), buffers, strict=True):
+        if wanted != memoryview(buffer).nbytes:
+            carried = f"{spec.dtype} {spec.shape} and carries {memoryview(buffer).nbytes}"
+            raise BadInputError(f"{envelope.type} announces {wanted} bytes {carried}")
+    arrays = [_array(spec, buffer) for spec, buffer in zip(envelope.arrays, buffers, strict=True)]
 
     def put_array(wanted: type, value: Any) -> Any:
         index = value.get("__array__") if isinstance(value, dict) else None
@@ -123,13 +131,25 @@ def decode(envelope: Envelope, buffers: Sequence[Buffer]) -> Message:
     return message
 
 
-def _array(kind: str, spec: ArraySpec, buffer: Buffer) -> np.ndarray:
-    view = memoryview(buffer)
-    if spec.dtype not in DTYPES or len(spec.shape) > MAX_DIMENSIONS or any(side < 0 for side in spec.shape):
-        raise BadInputError(f"{kind} carries an array of dtype {spec.dtype!r} and shape {spec.shape}, not accepted")
-    wanted = math.prod(spec.shape) * np.dtype(spec.dtype).itemsize
-    if wanted > MAX_ARRAY_BYTES or wanted != view.nbytes:
-        raise BadInputError(f"{kind} announces {wanted} bytes {spec.dtype} {spec.shape} and carries {view.nbytes}")
-    array = np.frombuffer(view, dtype=spec.dtype).reshape(spec.shape)
+def lengths(envelope: Envelope) -> list[int]:
+    """Return the bytes of each array that ``envelope`` announces.
+
+    Raises:
+        BadInputError: too many arrays, more bytes than one message may have, or no such dtype or shape.
+    """
+    if len(envelope.arrays) > MAX_ARRAYS:
+        raise BadInputError(f"{envelope.type} announces {len(envelope.arrays)} arrays; the limit is {MAX_ARRAYS}")
+    sizes = []
+    for spec in envelope.arrays:
+        if spec.dtype not in DTYPES or len(spec.shape) > MAX_DIMENSIONS or any(side < 0 for side in spec.shape):
+            raise BadInputError(f"{envelope.type} carries an array of dtype {spec.dtype!r} and shape {spec.shape}")
+        sizes.append(math.prod(spec.shape) * np.dtype(spec.dtype).itemsize)
+    if sum(sizes) > MAX_ARRAY_BYTES:
+        raise BadInputError(f"{envelope.type} announces {sum(sizes)} bytes; the limit is {MAX_ARRAY_BYTES}")
+    return sizes
+
+
+def _array(spec: ArraySpec, buffer: Buffer) -> np.ndarray:
+    array = np.frombuffer(memoryview(buffer), dtype=spec.dtype).reshape(spec.shape)
     array.flags.writeable = False
     return array

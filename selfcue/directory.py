@@ -1,7 +1,7 @@
 """Who is here: every process of a system leaves a card in one folder per domain. No daemon, no configuration.
 
-A card is JSON: ``{name, pid, started, endpoint, topics}``. The folder lies under ``XDG_RUNTIME_DIR`` (or the temporary
-folder) and is private to the user. A card whose process is gone is removed by whoever meets it.
+A card is JSON: ``{name, pid, started, endpoint, link, topics}``. The folder lies under ``XDG_RUNTIME_DIR`` (or the
+temporary folder) and is private to the user. A card whose process is gone is removed by whoever meets it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 import psutil
 
 from selfcue.errors import UsageError
+from selfcue.transport import shm
 
 MAX_IPC_PATH = 100
 
@@ -27,6 +28,7 @@ class Card(msgspec.Struct, frozen=True):
         started: tells a process from a later one with the same pid.
         topics: published topics with their types.
         clock: where the owner of the clock takes part in lock-step; empty for all others.
+        link: where subscribers say what they want, and where big arrays and reliable messages come from.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Card(msgspec.Struct, frozen=True):
     endpoint: str
     topics: dict[str, str] = {}
     clock: str = ""
+    link: str = ""
 
 
 class Directory(Protocol):
@@ -61,9 +64,9 @@ def current_domain() -> str:
     return domain
 
 
-def this_process(name: str, endpoint: str, topics: dict[str, str], clock: str = "") -> Card:
+def this_process(name: str, endpoint: str, topics: dict[str, str], clock: str = "", link: str = "") -> Card:
     """Return the card of the calling process."""
-    return Card(name, os.getpid(), psutil.Process().create_time(), endpoint, topics, clock)
+    return Card(name, os.getpid(), psutil.Process().create_time(), endpoint, topics, clock, link)
 
 
 class FolderDirectory:
@@ -115,11 +118,12 @@ class FolderDirectory:
         return living
 
     def sweep(self) -> None:
-        """Remove what processes left that were killed: cards and sockets carry their pid."""
+        """Remove what processes left that were killed: cards, sockets and shared memory carry their pid."""
         self.cards()
+        shm.reap()
         for path in self.folder.iterdir():
             pid = path.stem.rpartition("." if path.suffix == ".tmp" else "-")[2]
-            if path.suffix in (".pub", ".clock", ".tmp") and pid.isdigit() and not _runs(int(pid)):
+            if path.suffix in (".pub", ".link", ".bell", ".clock", ".tmp") and pid.isdigit() and not _runs(int(pid)):
                 path.unlink(missing_ok=True)
 
     def _remove(self, path: Path, card: Card) -> None:

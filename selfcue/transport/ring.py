@@ -24,7 +24,6 @@ import struct
 import threading
 import weakref
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -159,6 +158,12 @@ class RingWriter:
             clear = clear and self._bytes[at] == 0
         return clear
 
+    @property
+    def kept(self) -> bool:
+        """True while some reader has a slot held or in use."""
+        entries = (_PAGE + slot * _ENTRY + _PINS for slot in range(self.slots))
+        return any(self._map[pins : pins + READERS] != _NO_PINS for pins in entries)
+
     def close(self) -> None:
         """Take the file's name away; readers keep what they have mapped. May be called twice."""
         self.path.unlink(missing_ok=True)
@@ -267,8 +272,3 @@ class RingReader:
     def views(self) -> int:
         """Slots that arrays of this process still lie in."""
         return len(self._views)
-
-
-def names_of(pid: int) -> list[Path]:
-    """Return the rings of one process that are in shared memory."""
-    return sorted(shm.folder().glob(f"selfcue-{shm.boot()}-{pid}-*.ring"))

@@ -119,6 +119,23 @@ def proved(name: str, number: bytes) -> bool:
         os.close(fd)
 
 
+def held(name: str) -> bool:
+    """Return whether the owner of the file ``name`` lives: its lock tells, also from inside a container."""
+    if NAME.fullmatch(name) is None:
+        return False
+    try:
+        fd = os.open(folder() / name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
 def alive(pid: int) -> bool:
     """Return whether a process of that number runs (a zombie does not)."""
     try:

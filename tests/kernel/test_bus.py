@@ -38,14 +38,8 @@ def make_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
 def meet(one: Bus, other: Bus) -> None:
     """Let two buses of one thread find each other."""
     deadline = time.monotonic() + 10
-    for bus, peer in ((one, other), (other, one)):
-        bus.connect_present()
-        hello = b"\x00hello/" + bus.name.encode()
-        bus._subscribe_socket.setsockopt(zmq.SUBSCRIBE, hello)
-        while peer.name not in bus._greeted:
-            peer._backlog = peer.poll(0.01)
-            bus._backlog = bus.poll(0.01)
-            assert time.monotonic() < deadline
+    while not (one.met({other.name}) & other.met({one.name})):
+        assert time.monotonic() < deadline
 
 
 def gather(bus: Bus, number: int, timeout_s: float = 10.0) -> list[Received]:

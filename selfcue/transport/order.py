@@ -1,0 +1,134 @@
+"""Puts what came by several ways back in order, and says of each loss where it happened.
+
+Every message carries ``count``: how many its process has put on the topic. Within one way (PUB/SUB, a link, the bell)
+messages stay in order; a topic may change its way when its arrays begin to be big, when a ring is full, or when the
+bell is. So a gap is a loss only when nothing can still be on another way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from selfcue.transport.wire import Label
+
+T = TypeVar("T")
+
+JOIN_S = 0.02
+CHANGE_S = 0.1
+LINK_S = 2.0
+
+
+@dataclass(frozen=True)
+class Item(Generic[T]):
+    """One message as it came; ``what`` is None where it was lost on its last step, at ``lost_at``."""
+
+    host: str
+    topic: str
+    count: int
+    way: str
+    what: T | None
+    label: Label | None = None
+    lost_at: str = ""
+
+
+@dataclass
+class _Track(Generic[T]):
+    way: str = ""
+    by_link: int = 0
+    skipped: int = 0
+    held: dict[int, tuple[Item[T], float]] = field(default_factory=dict)
+
+
+class Order(Generic[T]):
+    """Order per publisher and topic.
+
+    Args:
+        seen: (host, topic) to the highest count that was handed out; shared with who resumes a run.
+        drops: ``"TOPIC HOP"`` to losses; added to.
+    """
+
+    def __init__(self, seen: MutableMapping[tuple[str, str], int], drops: MutableMapping[str, int]) -> None:
+        self._seen, self._drops = seen, drops
+        self._tracks: dict[tuple[str, str], _Track[T]] = {}
+        self.replayed = 0
+
+    def admit(self, item: Item[T], now: float | None = None) -> list[T]:
+        """Return what may be handed out now that ``item`` has come."""
+        key = (item.host, item.topic)
+        track = self._tracks.get(key)
+        if track is None:
+            track = self._tracks[key] = _Track()
+            if item.label is not None:
+                track.skipped = item.label.skipped
+                track.by_link = item.label.number - (item.way == "link")
+        if item.label is not None and item.way == "link":
+            track.by_link = max(track.by_link, item.label.number)
+        if item.count <= self._seen.get(key, 0) or item.count in track.held:
+            self.replayed += 1
+            return []
+        wait_s = self._wait_s(key, track, item)
+        if wait_s:
+            track.held[item.count] = (item, (time.monotonic() if now is None else now) + wait_s)
+            return []
+        return self._out(key, track, item)
+
+    def forget(self, host: str) -> None:
+        """``host`` was started anew: its counts begin again."""
+        for key in [key for key in self._tracks if key[0] == host]:
+            del self._tracks[key]
+
+    @property
+    def holding(self) -> bool:
+        """True while something waits for what may still come before it."""
+        return any(track.held for track in self._tracks.values())
+
+    def overdue(self, now: float | None = None) -> list[T]:
+        """Return what has waited long enough."""
+        now = time.monotonic() if now is None else now
+        out: list[T] = []
+        for key, track in self._tracks.items():
+            while track.held and now >= min(deadline for _, deadline in track.held.values()):
+                out += self._out(key, track, track.held.pop(min(track.held))[0])
+        return out
+
+    def _wait_s(self, key: tuple[str, str], track: _Track[T], item: Item[T]) -> float:
+        """Return how long ``item`` waits for what may still come before it; 0: nothing can."""
+        if key not in self._seen:
+            return JOIN_S if item.count > 1 else 0.0
+        if item.count == self._seen[key] + 1:
+            return 0.0
+        if item.way == "bell" and item.label is not None and item.label.number > track.by_link:
+            return LINK_S
+        return CHANGE_S if item.way != "pub" and track.way == "pub" else 0.0
+
+    def _out(self, key: tuple[str, str], track: _Track[T], item: Item[T]) -> list[T]:
+        out: list[T] = []
+        following: Item[T] | None = item
+        while following is not None:
+            self._count(key, track, following)
+            if following.what is not None:
+                out.append(following.what)
+            following = track.held.pop(self._seen[key] + 1, (None, 0.0))[0]
+        return out
+
+    def _count(self, key: tuple[str, str], track: _Track[T], item: Item[T]) -> None:
+        skipped = item.label.skipped - track.skipped if item.label is not None else 0
+        if key in self._seen:
+            gap = item.count - self._seen[key] - 1
+            here = max(0, min(gap, skipped))
+            self._lose(item.topic, "publisher", here)
+            self._lose(item.topic, "socket", gap - here)
+        if item.label is not None:
+            track.skipped = item.label.skipped
+        if item.what is None:
+            self._lose(item.topic, item.lost_at, 1)
+        track.way = item.way
+        self._seen[key] = item.count
+
+    def _lose(self, topic: str, hop: str, number: int) -> None:
+        if number:
+            where = f"{topic} {hop}"
+            self._drops[where] = self._drops.get(where, 0) + number
