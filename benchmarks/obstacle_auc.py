@@ -37,8 +37,9 @@ def load_student(weights: Path) -> Any:
     from selfcue.learners.online.depth.dense import DenseStudent
     from selfcue.learners.online.depth.sizes import sizes_for
 
-    student = DenseStudent(sizes_for(128, 96, 3))
-    student.start_from(load_weights(weights))
+    learned = load_weights(weights)
+    student = DenseStudent(sizes_for(128, 96, learned.meta["channels"]))
+    student.start_from(learned)
     return student
 
 

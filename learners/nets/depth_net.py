@@ -20,7 +20,7 @@ class DepthNetConfig:
         widths: channels at 1/2, 1/4, 1/8 and 1/16 of the input's resolution; multiples of 4.
     """
 
-    channels: int = 3
+    channels: int = 1
     widths: tuple[int, int, int, int] = (16, 32, 48, 64)
 
     def __post_init__(self) -> None:
@@ -45,12 +45,29 @@ class ConvBlock(nn.Sequential):
         )
 
 
+class FineHead(nn.Module):
+    """Two maps at twice the resolution of their features: four pixels from each place, and one bias a map."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, 8, 3, padding=1, bias=False)
+        self.bias = nn.Parameter(torch.zeros(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        fine: Tensor = F.pixel_shuffle(self.conv(x), 2) + self.bias[:, None, None]
+        return fine
+
+
 class DepthNet(nn.Module):
     """Picture in, two maps at half its resolution out.
 
     Plain convolutions: at these sizes they train about twice as fast on a CPU as depthwise ones of equal accuracy.
     The decoder narrows before it widens (convolve, then upsample, then add the skip), which halves its cost against
-    concatenating skips. The default has 139 k parameters (RGB) and takes 26 M multiply-adds for 128 x 96.
+    concatenating skips, and ends at a quarter of the resolution in a sub-pixel head: against a decoder that goes up to
+    the half it saves a quarter of the time and loses nothing. The default has 137 k parameters and takes 22 M
+    multiply-adds for a gray picture of 128 x 96.
+
+    Source of the head: Shi et al. 2016, sub-pixel convolution.
 
     Shapes:
         - input: (B, channels, H, W) float32, normalised per picture; H and W multiples of 16.
@@ -69,29 +86,26 @@ class DepthNet(nn.Module):
         self.up3 = ConvBlock(sixteenth, eighth)
         self.up2 = ConvBlock(eighth, quarter)
         self.mix2 = ConvBlock(quarter, quarter)
-        self.up1 = ConvBlock(quarter, half)
-        self.head = nn.Conv2d(half, 2, 3, padding=1)
+        self.head = FineHead(quarter)
 
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw all weights anew: He's rule for convolutions, small weights and no bias in the head."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                gain = 0.1 if module is self.head else 1.0
+                gain = 0.1 if module is self.head.conv else 1.0
                 deviation = gain * (2.0 / (9 * module.in_channels)) ** 0.5
                 with torch.no_grad():
                     module.weight.normal_(0.0, deviation, generator=generator)
-                    if module.bias is not None:
-                        module.bias.zero_()
+        with torch.no_grad():
+            self.head.bias.zero_()
 
     def forward(self, picture: Tensor) -> Tensor:
-        half = self.down1(picture)
-        quarter = self.down2(half)
+        quarter = self.down2(self.down1(picture))
         eighth = self.down3(quarter)
         deep = self.middle(self.down4(eighth))
         x = _double(self.up3(deep)) + eighth
         x = _double(self.up2(x)) + quarter
-        x = _double(self.up1(self.mix2(x))) + half
-        out: Tensor = self.head(x)
+        out: Tensor = self.head(self.mix2(x))
         return out
 
 

@@ -65,9 +65,9 @@ class PromotionConfig:
         lessons: held-out lessons that a check compares on.
         least_blocks: before so many held-out blocks were seen, any finite candidate is promoted: one block is one
             view, and no judge of anything.
-        worse: a candidate is promoted while its error exceeds the deployed weights' by no more than this share.
-        much_worse: learning is rolled back when it exceeds it by more than this, and by two standard errors of the
-            paired differences.
+        worse: a candidate is kept back when its error exceeds the deployed weights' by more than this share, and by
+            one standard error of the paired differences between blocks (lessons of one block are near copies).
+        much_worse: learning is rolled back when it exceeds it by more than this, and by two standard errors.
         ring: promoted weights that are kept to roll back to (the first ones are always kept besides).
         skipped_steps: so many steps without a finite gradient, one after another, roll back as well.
     """
@@ -128,15 +128,13 @@ class Promotion:
         if not old.size:
             self._promote(candidate)
             return Verdict("promotion", reason="the deployed weights know nothing yet")
-        rise = new - old
-        share = float(rise.mean() / max(float(old.mean()), 1e-12))
-        deviation = float(rise.std(ddof=1)) if rise.size > 1 else 0.0
-        sure = float(rise.mean()) > 2.0 * deviation / math.sqrt(rise.size)
+        share = float((new - old).mean() / max(float(old.mean()), 1e-12))
+        sureness = _standard_errors(new - old, np.array([lesson.block for lesson in lessons])[judged])
         errors = float(new.mean()), float(old.mean())
         reason = f"{share:.0%} worse than the deployed weights"
-        if share > self.config.much_worse and sure:
+        if share > self.config.much_worse and sureness > 2.0:
             return self.roll_back(lessons, reason=reason, errors=errors)
-        if share > self.config.worse:
+        if share > self.config.worse and sureness > 1.0:
             return Verdict("kept", *errors, len(lessons), reason)
         self._promote(candidate)
         return Verdict("promotion", *errors, len(lessons))
@@ -179,6 +177,16 @@ class Promotion:
         self._first = state.part("first")
         kept = [state.part(f"ring-{i}") for i in range(state.meta["ring"])]
         self._ring = deque(kept, maxlen=self.config.ring)
+
+
+def _standard_errors(rise: npt.NDArray[np.float64], blocks: npt.NDArray[np.int64]) -> float:
+    """Return the mean of ``rise`` (n,) over blocks in units of its standard error; 0 for a single block."""
+    labels, place = np.unique(blocks, return_inverse=True)
+    if labels.size < 2:
+        return 0.0
+    means = np.bincount(place, rise) / np.bincount(place)
+    error = float(means.std(ddof=1)) / math.sqrt(labels.size)
+    return float(means.mean()) / max(error, 1e-12)
 
 
 def _finite(weights: State) -> bool:

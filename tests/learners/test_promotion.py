@@ -7,7 +7,7 @@ from selfcue.errors import BadInputError
 from selfcue.learners.online.promotion import Promotion, PromotionConfig
 from tests.learners.conftest import NumberStudent, number_lesson
 
-LESSONS = [number_lesson(i, 1.0 + 0.01 * (i % 3)) for i in range(20)]
+LESSONS = [number_lesson(i, 1.0 + 0.01 * (i % 3), block=i // 5) for i in range(20)]
 
 
 def pair(flying: float, raw: float, **settings) -> tuple[NumberStudent, Promotion]:
@@ -71,6 +71,16 @@ def test_one_block_is_no_judge():
     assert verdict.action == "promotion"
     assert "too little" in verdict.reason
     assert student.flying == 0.0
+
+
+def test_near_copies_count_once_when_weights_are_judged():
+    # Thirty pictures of one moment favour the old weights, the other three moments the new ones.
+    moments = [(0, 1.0, 30), (1, 0.0, 1), (2, 0.0, 1), (3, 0.0, 1)]
+    lessons = [number_lesson(100 * block + i, value, block=block) for block, value, n in moments for i in range(n)]
+    _, promotion = pair(1.0, 0.0)
+    verdict = promotion.check(lessons, blocks=4)
+    assert verdict.candidate_error > 2 * verdict.deployed_error
+    assert verdict.action == "promotion"
 
 
 def test_noise_alone_does_not_roll_back():

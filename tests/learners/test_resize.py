@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from selfcue.errors import BadInputError
-from selfcue.learners.online.depth.resize import pool_inverse_depth, resize_picture
-from selfcue.learners.online.depth.sizes import sizes_for
+from selfcue.learners.online.depth.resize import pool_inverse_depth, resize_picture, student_picture
+from selfcue.learners.online.depth.sizes import DepthSizes, sizes_for
+from selfcue.messages import Image
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,16 @@ def test_pooling_of_nothing_is_nan():
     pooled, share = pool_inverse_depth(np.ones((4, 4), dtype=np.float32), np.zeros((4, 4), dtype=bool), (2, 2))
     assert np.isnan(pooled).all()
     assert not share.any()
+
+
+def test_a_student_that_sees_gray_sees_how_bright_colours_look():
+    picture = np.zeros((32, 32, 3), dtype=np.uint8)
+    picture[:16, :, 1] = 200  # green above, blue below
+    picture[16:, :, 2] = 200
+    seen = student_picture(Image(stamp_ns=0, encoding="rgb8", data=picture), DepthSizes(32, 32, 1))
+    assert seen.dtype == np.uint8
+    assert (int(seen[0, 0]), int(seen[31, 0])) == (117, 23)
+    gray = Image(stamp_ns=0, encoding="mono8", data=seen)
+    np.testing.assert_array_equal(student_picture(gray, DepthSizes(32, 32, 1)), seen)
+    with pytest.raises(BadInputError, match="3-channel"):
+        student_picture(gray, DepthSizes(32, 32, 3))

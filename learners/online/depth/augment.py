@@ -31,7 +31,7 @@ def augment(
 
     Args:
         picture: (H, W, C) uint8; H and W are the same whole multiple of h and w.
-        target: (h, w) inverse depth [1/m].
+        target: (h, w) or (k, h, w) inverse depth [1/m].
         weight: (h, w), 0 where there is no target.
         config: how far to vary.
         draws: (7,) in [0, 1), the only source of chance.
@@ -47,7 +47,7 @@ def augment(
         factor = 1.0 + (config.zoom - 1.0) * float(draws[3])
         varied, target, weight = _zoom(varied, target, weight, factor, (float(draws[4]), float(draws[5])))
     if config.flip and draws[6] < 0.5:
-        varied, target, weight = varied[:, ::-1], target[:, ::-1], weight[:, ::-1]
+        varied, target, weight = varied[:, ::-1], target[..., ::-1], weight[:, ::-1]
     return varied, target, weight
 
 
@@ -55,7 +55,7 @@ def _zoom(
     picture: Floats, target: Floats, weight: Floats, factor: float, place: tuple[float, float]
 ) -> tuple[Floats, Floats, Floats]:
     """Zoom by about ``factor``; ``place`` (down, right) in [0, 1) moves the crop about the middle."""
-    height, width = target.shape
+    height, width = weight.shape
     rows, columns = round(height / factor), round(width / factor)
     top = round((height - rows) * (0.25 + 0.5 * place[0]))
     left = round((width - columns) * (0.25 + 0.5 * place[1]))
@@ -66,7 +66,7 @@ def _zoom(
     down = top + np.arange(height) * rows // height
     across = left + np.arange(width) * columns // width
     cells = np.ix_(down, across)
-    return picture, target[cells] * np.float32(width / columns), weight[cells]
+    return picture, target[(..., *cells)] * np.float32(width / columns), weight[cells]
 
 
 def _stretch(values: Floats, size: int, *, axis: int) -> Floats:

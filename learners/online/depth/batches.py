@@ -33,21 +33,23 @@ def as_input(picture: npt.NDArray[np.uint8]) -> Tensor:
 
 
 def varied_batch(
-    lessons: Sequence[Lesson], config: AugmentConfig, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return augmented ``lessons``: normalised pictures (B, C, H, W), inverse depth and weight (B, h, w)."""
+    lessons: Sequence[Lesson], mean: Floats, config: AugmentConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return augmented ``lessons``: normalised pictures (B, C, H, W), inverse depth, ``mean`` and weight (B, h, w).
+
+    ``mean`` (h, w) is what one expects without looking; where a lesson is turned or zoomed, so is that.
+    """
     draws = torch.rand(len(lessons), DRAWS, generator=generator).numpy()
-    pictures, targets, weights = [], [], []
+    pictures, depths, weights = [], [], []
     for lesson, mine in zip(lessons, draws, strict=True):
-        picture, target, weight = augment(np.atleast_3d(picture_of(lesson)), *target_of(lesson), config, mine)
+        target, weight = target_of(lesson)
+        both = np.stack((target, mean))
+        picture, both, weight = augment(np.atleast_3d(picture_of(lesson)), both, weight, config, mine)
         pictures.append(_normalise(picture))
-        targets.append(target)
+        depths.append(both)
         weights.append(weight)
-    return (
-        _channels_first(np.stack(pictures)),
-        torch.from_numpy(np.stack(targets)),
-        torch.from_numpy(np.stack(weights)),
-    )
+    depth = torch.from_numpy(np.stack(depths))
+    return _channels_first(np.stack(pictures)), depth[:, 0], depth[:, 1], torch.from_numpy(np.stack(weights))
 
 
 def _normalise(picture: Floats) -> Floats:

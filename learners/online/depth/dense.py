@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from selfcue.errors import BadInputError
+from selfcue.learners.nets.adam import adam_state, load_adam_state
 from selfcue.learners.nets.depth_net import DepthNet, DepthNetConfig
 from selfcue.learners.nets.flat import FlatParameters
 from selfcue.learners.online.depth.batches import as_input, picture_of, target_of, varied_batch
@@ -19,18 +20,23 @@ from selfcue.learners.online.depth.dense_config import DenseConfig
 from selfcue.learners.online.depth.dense_weights import vector_of, weights_kind
 from selfcue.learners.online.depth.figures import LAPLACE_90, lesson_figures
 from selfcue.learners.online.depth.losses import edge_aware_smoothness, laplace_nll, scale_invariant
-from selfcue.learners.online.depth.resize import resize_picture
+from selfcue.learners.online.depth.resize import student_picture
 from selfcue.learners.online.depth.sizes import DepthSizes
+from selfcue.learners.online.depth.view_mean import ViewMean
 from selfcue.learners.online.interfaces import ExportSpec, Lesson, Sample
 from selfcue.messages import Estimate, Image
 from selfcue.state import State
+
+_KEPT = 4
+"""Pictures whose answers are kept."""
 
 
 class DenseStudent:
     """A small convolutional net that says, for each pixel, a Laplace distribution over inverse depth.
 
     Three sets of weights: *raw* ones learn, their running *average* asks to fly, and the *deployed* ones estimate; the
-    engine decides when the average is deployed. Deterministic for a seed as long as torch runs on one thread.
+    engine decides when the average is deployed. Each comes with the mean view (see ``ViewMean``) that it adds to.
+    Deterministic for a seed as long as torch runs on one thread.
 
     Source: methods after van Hecke et al. 2016 (persistent self-supervised learning), with a dense net in the place of
     the texton words.
@@ -49,6 +55,9 @@ class DenseStudent:
         self._average = self._raw.vector.detach().clone()
         self._deployed.copy_from(self._average)
         self._deployed_net.requires_grad_(requires_grad=False)
+        self._mean = ViewMean(sizes.output_shape, self.config.rho_max_per_m)
+        self._deployed_mean = self._mean.map()
+        self._said: dict[bytes, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]] = {}
         self._rate = self.config.learning_rate
         self._optimiser = self._new_optimiser()
 
@@ -76,10 +85,13 @@ class DenseStudent:
 
     def study(self, lessons: Sequence[Lesson]) -> Mapping[str, float]:
         """Take one step of Adam; skip it (``skipped`` 1) where the gradient is not finite."""
+        if self.config.from_mean:
+            for lesson in lessons:
+                self._mean.meet(lesson)
         if not self.steps:
             self._start_at(lessons)
-        pictures, target, weight = varied_batch(lessons, self.config.augment, self.generator)
-        rho, log_scale = self._read(self._net(pictures))
+        pictures, target, mean, weight = varied_batch(lessons, self._mean.map(), self.config.augment, self.generator)
+        rho, log_scale = self._read(self._net(pictures), mean)
         share = torch.tensor([lesson.weight for lesson in lessons], dtype=torch.float32)
         gray = torch.nn.functional.avg_pool2d(pictures, 2).mean(dim=1)
         nll = laplace_nll(rho, log_scale, target, weight)
@@ -99,7 +111,7 @@ class DenseStudent:
         decay = min(self.config.ema, (1.0 + self.steps) / (10.0 + self.steps))
         self._average.lerp_(self._raw.vector.detach(), 1.0 - decay)
         if self.config.estimate_with == "raw":
-            self._deployed.copy_from(self._raw.vector.detach())
+            self._fly(self._raw.vector.detach(), self._mean.map())
         return {**losses, "skipped": 0.0}
 
     def estimate(self, sample: Sample) -> Estimate:
@@ -108,7 +120,7 @@ class DenseStudent:
         The calibrated Laplace scale can be had back from it: ``b = (upper - value) / ln 10``.
         """
         image = cast(Image, sample.inputs["image"])
-        rho, b = self._say(self.see(image))
+        rho, b = self._say(student_picture(image, self.sizes))
         b = b * np.float32(self.widen)
         half = np.float32(LAPLACE_90) * b
         sure = 1.0 - np.exp(-self.config.tolerance * rho / b)
@@ -125,16 +137,6 @@ class DenseStudent:
             model_id=f"dense-{self.steps}",
         )
 
-    def see(self, image: Image) -> npt.NDArray[np.uint8]:
-        """Return the camera's picture at the student's size."""
-        channels = 1 if image.data.ndim == 2 else image.data.shape[2]
-        if channels != self.sizes.channels or image.data.dtype != np.uint8:
-            raise BadInputError(
-                f"the student was made for {self.sizes.channels}-channel 8-bit pictures, got {image.encoding!r}; "
-                "one camera teaches one student"
-            )
-        return resize_picture(image.data, (self.sizes.height, self.sizes.width))
-
     def calibrate(self, widen: float) -> None:
         """From now on stretch the scale b of every estimate by ``widen``."""
         self.widen = widen
@@ -142,20 +144,20 @@ class DenseStudent:
     # -- weights that can be promoted ------------------------------------------------------------------------------
 
     def candidate(self) -> State:
-        return State({}, {"weights": self._average.numpy().copy()})
+        return State({}, {"weights": self._average.numpy().copy(), "mean": self._mean.map()})
 
     def deployed(self) -> State:
-        return State({}, {"weights": self._deployed.vector.detach().numpy().copy()})
+        return State({}, {"weights": self._deployed.vector.detach().numpy().copy(), "mean": self._deployed_mean})
 
     def deploy(self, weights: State) -> None:
-        self._deployed.copy_from(torch.from_numpy(weights.arrays["weights"]))
+        self._fly(torch.from_numpy(weights.arrays["weights"]), weights.arrays["mean"])
 
     def restart(self, weights: State) -> None:
         """Learn on from ``weights``, with a fresh optimiser; deploy them too."""
         vector = torch.from_numpy(weights.arrays["weights"])
         self._raw.copy_from(vector)
         self._average.copy_(vector)
-        self._deployed.copy_from(vector)
+        self._fly(vector, weights.arrays["mean"])
         self._optimiser = self._new_optimiser()
 
     def export_weights(self) -> State:
@@ -163,7 +165,8 @@ class DenseStudent:
         named = self._deployed.split(self._deployed.vector.detach())
         meta = {"size": [self.sizes.width, self.sizes.height], "steps": self.steps, "widen": self.widen}
         return State(
-            {**weights_kind(self.sizes, self.config), **meta}, {name: x.numpy().copy() for name, x in named.items()}
+            {**weights_kind(self.sizes, self.config), **meta},
+            {**{name: x.numpy().copy() for name, x in named.items()}, "mean": self._deployed_mean},
         )
 
     def start_from(self, weights: State) -> None:
@@ -175,23 +178,21 @@ class DenseStudent:
         self._rate = self.config.learning_rate_warm
         self.widen = float(weights.meta["widen"])
         self.steps = max(self.steps, 1)  # the head's start values are not to be set again
-        self.restart(State({}, {"weights": vector}))
+        mean = self._mean.start_from(weights.arrays["mean"]) if self.config.from_mean else self._deployed_mean
+        self.restart(State({}, {"weights": vector, "mean": mean}))
 
     # -- saving ----------------------------------------------------------------------------------------------------
 
     def state(self) -> State:
-        slot = self._optimiser.state.get(self._raw.vector, {})
-        meta = {"steps": self.steps, "widen": self.widen, "rate": self._rate, "adam_steps": int(slot.get("step", 0))}
+        meta = {"steps": self.steps, "widen": self.widen, "rate": self._rate}
         arrays = {
             "raw": self._raw.vector.detach().numpy().copy(),
             "average": self._average.numpy().copy(),
             "deployed": self._deployed.vector.detach().numpy().copy(),
+            "deployed_mean": self._deployed_mean,
             "generator": self.generator.get_state().numpy().copy(),
         }
-        for name in ("exp_avg", "exp_avg_sq"):
-            if name in slot:
-                arrays[name] = slot[name].numpy().copy()
-        return State(meta, arrays)
+        return State(meta, arrays).nested(mean=self._mean.state(), adam=adam_state(self._optimiser, self._raw.vector))
 
     def load_state(self, state: State) -> None:
         if state.arrays["raw"].shape != tuple(self._average.shape):
@@ -202,15 +203,11 @@ class DenseStudent:
         self.steps, self.widen, self._rate = state.meta["steps"], state.meta["widen"], state.meta["rate"]
         self._raw.copy_from(torch.from_numpy(state.arrays["raw"]))
         self._average.copy_(torch.from_numpy(state.arrays["average"]))
-        self._deployed.copy_from(torch.from_numpy(state.arrays["deployed"]))
+        self._fly(torch.from_numpy(state.arrays["deployed"]), state.arrays["deployed_mean"])
+        self._mean.load_state(state.part("mean"))
         self.generator.set_state(torch.from_numpy(state.arrays["generator"].copy()))
         self._optimiser = self._new_optimiser()
-        if "exp_avg" in state.arrays:
-            self._optimiser.state[self._raw.vector] = {
-                "step": torch.tensor(float(state.meta["adam_steps"])),
-                "exp_avg": torch.from_numpy(state.arrays["exp_avg"].copy()),
-                "exp_avg_sq": torch.from_numpy(state.arrays["exp_avg_sq"].copy()),
-            }
+        load_adam_state(self._optimiser, self._raw.vector, state.part("adam"))
 
     def export_spec(self) -> ExportSpec:
         shape = (1, self.sizes.channels, self.sizes.height, self.sizes.width)
@@ -221,15 +218,31 @@ class DenseStudent:
     def _new_optimiser(self) -> torch.optim.Adam:
         return torch.optim.Adam([self._raw.vector], lr=self._rate, foreach=False)
 
-    def _read(self, out: Tensor) -> tuple[Tensor, Tensor]:
+    def _read(self, out: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
         """Turn the net's two maps into inverse depth [1/m] and the log of its Laplace scale, each (B, h, w)."""
-        return self.config.rho_max_per_m * torch.sigmoid(out[:, 0]), out[:, 1].clamp(-7.0, 2.0)
+        logit = out[:, 0] + self._mean.offset(mean) if self.config.from_mean else out[:, 0]
+        return self.config.rho_max_per_m * torch.sigmoid(logit), out[:, 1].clamp(-7.0, 2.0)
+
+    def _fly(self, vector: Tensor, mean: npt.NDArray[np.float32]) -> None:
+        """Estimate with the weights ``vector`` and the mean view ``mean`` from now on."""
+        self._deployed.copy_from(vector)
+        self._deployed_mean = mean
+        self._said.clear()
 
     def _say(self, picture: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Return inverse depth and scale [1/m], each (h, w), that the deployed weights see in ``picture``."""
-        with torch.inference_mode():
-            rho, log_scale = self._read(self._deployed_net(as_input(picture)))
-            return rho[0].contiguous().numpy(), log_scale[0].exp().contiguous().numpy()
+        """Return inverse depth and scale [1/m], each (h, w), that the deployed weights see in ``picture``.
+
+        The last few answers are kept: a lesson is about a picture that was looked at a moment ago.
+        """
+        key = picture.tobytes()
+        if key not in self._said:
+            while len(self._said) >= _KEPT:
+                del self._said[next(iter(self._said))]
+            with torch.inference_mode():
+                mean = torch.from_numpy(self._deployed_mean)
+                rho, log_scale = self._read(self._deployed_net(as_input(picture)), mean)
+                self._said[key] = rho[0].contiguous().numpy(), log_scale[0].exp().contiguous().numpy()
+        return self._said[key]
 
     def _start_at(self, lessons: Sequence[Lesson]) -> None:
         """Set the head's start values to the first lessons' median and spread: no step is lost on finding them."""
@@ -239,7 +252,7 @@ class DenseStudent:
         median = float(np.median(known))
         spread = max(float(np.abs(known - median).mean()), 1e-3)
         share = min(max(median / self.config.rho_max_per_m, 0.02), 0.98)
+        logit = 0.0 if self.config.from_mean else math.log(share / (1.0 - share))
         with torch.no_grad():
-            start = torch.tensor((math.log(share / (1.0 - share)), math.log(spread)))
-            self._net.get_parameter("head.bias").copy_(start)
+            self._net.get_parameter("head.bias").copy_(torch.tensor((logit, math.log(spread))))
         self._average.copy_(self._raw.vector.detach())

@@ -16,6 +16,8 @@ class DenseConfig:
     Attributes:
         widths: channels of the net at 1/2, 1/4, 1/8 and 1/16 resolution.
         rho_max_per_m: largest inverse depth it can say [1/m]: 1 / 0.3 m in rooms, 1 / 2 m on roads.
+        from_mean: the net learns what to add to the mean of all lessons at each place of the picture, and not all of
+            the depth: for cameras whose mounting and surroundings stay alike, as on a road.
         learning_rate: Adam's, when starting from scratch.
         learning_rate_warm: the same when it starts from given weights.
         clip_norm: gradients are scaled down to this norm.
@@ -23,13 +25,15 @@ class DenseConfig:
         scale_invariant: weight of the scale-invariant loss.
         smoothness: weight of the edge-aware smoothness loss.
         estimate_with: ``ema`` estimates with averaged weights once the engine has promoted them (what flies);
-            ``raw`` with those of the last step, which adapt faster and err more.
+            ``raw`` with those of the last step while lessons come, since they know the last moments best, and with the
+            averaged ones where learning ends (what a car wants: the next picture is much like the last).
         tolerance: an estimate counts as right within this share of the inverse depth; ``confidence`` speaks of it.
         augment: variation of the lessons.
     """
 
     widths: tuple[int, int, int, int] = (16, 32, 48, 64)
     rho_max_per_m: float = 1.0 / 0.3
+    from_mean: bool = False
     learning_rate: float = 1e-3
     learning_rate_warm: float = 1e-4
     clip_norm: float = 1.0

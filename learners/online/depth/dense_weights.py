@@ -21,6 +21,7 @@ def weights_kind(sizes: DepthSizes, config: DenseConfig) -> dict[str, Any]:
         "channels": sizes.channels,
         "widths": list(config.widths),
         "rho_max_per_m": config.rho_max_per_m,
+        "from_mean": config.from_mean,
     }
 
 

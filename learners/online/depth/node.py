@@ -141,7 +141,7 @@ class DepthLearnerNode(Node):
         if image.data.dtype != "uint8":
             raise BadInputError(f"stereo/left/image is {image.encoding!r}; the student needs rgb8 or mono8")
         if self._engine is None:
-            channels = 1 if image.data.ndim == 2 else image.data.shape[2]
+            channels = 3 if self.params.colour and image.data.ndim == 3 else 1
             self._engine = self._build(
                 sizes_for(image.width, image.height, channels, max_width=self.params.max_width_px)
             )

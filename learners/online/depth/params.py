@@ -25,6 +25,8 @@ class DepthLearnerParams:
         learn_until_frame: pictures after the one with this index (the first is 0) are only scored; None: none.
         weights: file of weights (``student.safetensors``) to start from; empty: from scratch.
         max_width_px: the student's pictures are at most this wide.
+        colour: the student sees colour; off, it sees gray: what it learned then holds on surfaces of other colours
+            (obstacle AUC on textures never seen .75 instead of .50), and costs less.
         buffer_s: how long a picture waits for its trusted depth.
         obstacles: watch approaches and prove readiness by them; off where nothing ever comes near (a car).
         pessimism: the student's obstacle score is of ``value + pessimism * b`` (see ``corridor.estimate_score``).
@@ -43,6 +45,7 @@ class DepthLearnerParams:
     learn_until_frame: int | None = None
     weights: str = ""
     max_width_px: int = 320
+    colour: bool = False
     buffer_s: float = 1.0
     obstacles: bool = True
     pessimism: float = 1.0

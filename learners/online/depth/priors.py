@@ -39,12 +39,16 @@ class DepthPriors:
         rows: npt.NDArray[np.float64] = np.interp(np.arange(len(total)), known, means)
         return rows[:, None]
 
-    def pixel_mean(self) -> npt.NDArray[np.float64] | None:
-        """Return the mean of each pixel, (H, W), its row's where it never had a value; None while untaught."""
+    def pixel_mean(self, *, shrink: float = 0.0) -> npt.NDArray[np.float64] | None:
+        """Return the mean of each pixel, (H, W), its row's where it never had a value; None while untaught.
+
+        ``shrink``: the row's mean counts as so many values more of each pixel.
+        """
         rows = self.row_mean()
         if rows is None or self._sum is None or self._count is None:
             return None
-        return np.where(self._count > 0, self._sum / np.maximum(self._count, 1), rows)
+        weight = self._count + shrink
+        return np.where(weight > 0, (self._sum + shrink * rows) / np.maximum(weight, 1e-9), rows)
 
     def state(self) -> State:
         if self._sum is None or self._count is None:

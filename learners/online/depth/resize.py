@@ -7,6 +7,30 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from selfcue.errors import BadInputError
+from selfcue.learners.online.depth.sizes import DepthSizes
+from selfcue.messages import Image
+
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""ITU-R BT.601: how bright red, green and blue look."""
+
+
+def student_picture(image: Image, sizes: DepthSizes) -> npt.NDArray[np.uint8]:
+    """Return what a student of ``sizes`` sees of a camera's ``image``: uint8, ``sizes.input_shape``.
+
+    A colour picture is turned gray for a student that sees gray. Raises BadInputError for what it cannot see.
+    """
+    channels = 1 if image.data.ndim == 2 else image.data.shape[2]
+    if image.data.dtype != np.uint8 or channels not in (sizes.channels, 3):
+        raise BadInputError(
+            f"the student was made for {sizes.channels}-channel 8-bit pictures, got {image.encoding!r}; "
+            "one camera teaches one student"
+        )
+    small = resize_picture(image.data, (sizes.height, sizes.width))
+    if channels == sizes.channels:
+        return small
+    return np.rint(small @ _LUMA).astype(np.uint8)
+
 
 def resize_picture(picture: npt.NDArray[np.uint8], shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """Return ``picture`` (H, W) or (H, W, C) at ``shape`` (h, w), each new pixel the mean of the area it covers."""

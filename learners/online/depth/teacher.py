@@ -10,7 +10,7 @@ import numpy as np
 
 from selfcue.corridor import CorridorConfig, Intrinsics, Size, estimate_score
 from selfcue.errors import BadInputError
-from selfcue.learners.online.depth.resize import pool_inverse_depth, resize_picture
+from selfcue.learners.online.depth.resize import pool_inverse_depth, student_picture
 from selfcue.learners.online.depth.sizes import DepthSizes
 from selfcue.learners.online.interfaces import Lesson, Revision, Sample
 from selfcue.messages import Estimate, Image
@@ -84,7 +84,7 @@ class DepthTeacher:
             id=self._next_id,
             stamp_ns=image.stamp_ns,
             block=0,  # the engine counts blocks
-            inputs={"image": resize_picture(image.data, (self.sizes.height, self.sizes.width))},
+            inputs={"image": student_picture(image, self.sizes)},
             target={
                 "inverse_depth_per_m": pooled.astype(np.float16),
                 "weight": share.astype(np.float16),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from selfcue.errors import BadInputError
 from selfcue.learners.online.depth.figures import LAPLACE_90, lesson_figures
-from selfcue.learners.online.depth.resize import resize_picture
+from selfcue.learners.online.depth.resize import student_picture
 from selfcue.learners.online.depth.sizes import DepthSizes
 from selfcue.learners.online.depth.texton_config import TextonConfig
 from selfcue.learners.online.depth.texton_words import Floats, TextonWords, features
@@ -75,7 +75,7 @@ class TextonStudent:
     def estimate(self, sample: Sample) -> Estimate:
         """Return one number for the view, shape (1,), with its calibrated 90 % interval; not valid while untaught."""
         image = cast(Image, sample.inputs["image"])
-        value, scale = self._say(resize_picture(image.data, (self.sizes.height, self.sizes.width)))
+        value, scale = self._say(student_picture(image, self.sizes))
         valid = np.isfinite(value)
         value, scale = np.nan_to_num(value), np.nan_to_num(scale) * np.float32(self.widen)
         half = np.float32(LAPLACE_90) * scale
