@@ -29,7 +29,8 @@ def student_picture(image: Image, sizes: DepthSizes) -> npt.NDArray[np.uint8]:
     small = resize_picture(image.data, (sizes.height, sizes.width))
     if channels == sizes.channels:
         return small
-    return np.rint(small @ _LUMA).astype(np.uint8)
+    gray: npt.NDArray[np.uint8] = np.rint(small @ _LUMA).astype(np.uint8)
+    return gray
 
 
 def resize_picture(picture: npt.NDArray[np.uint8], shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
