@@ -20,19 +20,14 @@ import zmq
 from selfcue import codec
 from selfcue.directory import Directory, this_process
 from selfcue.errors import BadInputError, SelfcueError
-from selfcue.messages import Imu, Message, SafeCommand, VelocityCommand
-from selfcue.qos import Qos
+from selfcue.messages import NEVER_RELIABLE, Message
+from selfcue.qos import MAX_DEPTH, Qos
 from selfcue.transport import wire
 from selfcue.transport.incoming import Arrival, Incoming
 from selfcue.transport.order import Item, Order
-from selfcue.transport.outgoing import Outgoing
+from selfcue.transport.outgoing import RING_BYTES, Outgoing
 from selfcue.transport.pool import PoolSettings, RingPool
 from selfcue.transport.wire import Want
-
-BIG_BYTES = 1 << 15
-"""Arrays of this size together, and more, go over links."""
-NEVER_RELIABLE = (Imu, SafeCommand, VelocityCommand)
-"""A late command or inertial sample is worse than none, and nobody may hold up who makes them."""
 
 _HELLO = b"\x00hello/"
 _LIVES_KEPT = 8
@@ -132,13 +127,13 @@ class Bus:
     def subscribe(self, topic: str, qos: Qos | None = None) -> None:
         """Ask every present and future peer for ``topic`` (all topics that begin with it, where it ends in ``/``).
 
-        ``qos``: what happens when this process is slower than the publisher; every message waits, where nothing is
-        said. A second subscription to a topic makes the stronger of both.
+        ``qos``: what happens when this process is slower than the publisher; where nothing is said, 10,000 messages
+        wait. A second subscription to a topic makes the stronger of both.
         """
         if len(topic.encode()) > wire.MAX_TOPIC_BYTES:
             raise BadInputError(f"a topic of {len(topic)} letters; the limit is {wire.MAX_TOPIC_BYTES} bytes")
         before = self._incoming.wants.get(topic)
-        self._incoming.want(topic, qos or Qos.every())
+        self._incoming.want(topic, qos or Qos.keep(MAX_DEPTH))
         if (before is None or before.kind == "reliable") and self._incoming.wants[topic].kind != "reliable":
             self._subscribe_socket.setsockopt(zmq.SUBSCRIBE, topic.encode())
 
@@ -208,7 +203,7 @@ class Bus:
         size = sum(memoryview(frame).nbytes for frame in frames[1:])
         if latched:
             self._latched[topic] = [topic.encode(), *frames]
-        elif size >= BIG_BYTES:
+        elif size >= RING_BYTES:
             self._big.add(topic)  # from now on by the same way, however small: else a small one could overtake
         if latched or topic not in self._big:
             self._send([topic.encode(), *frames])

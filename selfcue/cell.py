@@ -6,6 +6,7 @@ grouping of nodes nor the speed of a socket changes any result.
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ import numpy as np
 from selfcue import codec
 from selfcue.clock import Clock
 from selfcue.errors import BadInputError, SelfcueError, UsageError
-from selfcue.messages import JournalEvent, Message, type_name
+from selfcue.messages import NEVER_RELIABLE, JournalEvent, Message, type_name
 from selfcue.node import M, Node, Publisher
+from selfcue.qos import Qos, of_node, stronger
+from selfcue.qos import parse as parse_qos
 from selfcue.state import State
 
 Outlet = Callable[[str, Message, bool], None]
@@ -34,6 +37,7 @@ class Route:
     kind: type[Message]
     handler: Callable[[Any], None]
     keep: int
+    qos: Qos
 
 
 class _Publisher:
@@ -50,10 +54,13 @@ class _Publisher:
 
 
 class CellLink:
-    """The ``Link`` that a cell hands to one of its nodes; ``remap`` renames the topics that the node asks for."""
+    """The ``Link`` that a cell hands to one of its nodes.
 
-    def __init__(self, cell: Cell, node: Node, remap: dict[str, str]) -> None:
-        self._cell, self._node, self._remap = cell, node, remap
+    ``remap`` renames the topics that the node asks for; ``qos`` says by topic what holds in place of what it asked for.
+    """
+
+    def __init__(self, cell: Cell, node: Node, remap: dict[str, str], qos: dict[str, Qos]) -> None:
+        self._cell, self._node, self._remap, self._qos = cell, node, remap, qos
         self.lockstep = cell.lockstep
         self.run_dir = cell.run_dir
         self._journal = self.advertise("journal", JournalEvent)
@@ -66,8 +73,18 @@ class CellLink:
         self._cell.announce(topic, kind)
         return _Publisher(self._cell, self._node, topic, kind, latched=latched)
 
-    def subscribe(self, topic: str, kind: type[M], handler: Callable[[M], None], *, keep: int = 0) -> None:
-        self._cell.add_route(self._remap.get(topic, topic), Route(self._node, kind, handler, keep))
+    def subscribe(
+        self, topic: str, kind: type[M], handler: Callable[[M], None], *, keep: int = 0, qos: Qos | None = None
+    ) -> None:
+        topic = self._remap.get(topic, topic)
+        asked = self._qos.get(topic, qos)
+        if asked is not None and asked.kind == "reliable" and issubclass(kind, NEVER_RELIABLE):
+            raise UsageError(
+                f"topic {topic!r}: {type_name(kind)} is never reliable (a late one is worse than none); ask for latest"
+            )
+        keep = keep if asked is None else asked.depth if asked.kind in {"latest", "keep"} else 0
+        found = of_node(keep, asked, lockstep=self.lockstep)
+        self._cell.add_route(topic, Route(self._node, kind, handler, keep, found))
 
     def journal(self, kind: str, **detail: str | int | float | bool) -> None:
         self._journal.publish(JournalEvent(stamp_ns=self.now_ns(), kind=kind, detail=detail))
@@ -91,12 +108,15 @@ class Cell:
 
     # -- wiring ----------------------------------------------------------------------------------------------------
 
-    def add(self, node: Node, remap: dict[str, str] | None = None) -> None:
-        """Configure ``node`` and take it in. All or nothing: where it fails, it is closed again."""
+    def add(self, node: Node, remap: dict[str, str] | None = None, qos: dict[str, str] | None = None) -> None:
+        """Configure ``node`` and take it in. All or nothing: where it fails, it is closed again.
+
+        ``qos``: by topic, what a launch file says in place of what the node asks for.
+        """
         if any(node.name == other.name for other in self.nodes):
             raise UsageError(f"two nodes are named {node.name!r}; give each its own name")
         try:
-            node.configure(CellLink(self, node, remap or {}))
+            node.configure(CellLink(self, node, remap or {}, {k: parse_qos(text) for k, text in (qos or {}).items()}))
         except BaseException:
             node.close()
             raise
@@ -114,6 +134,10 @@ class Cell:
     def subscriptions(self) -> list[str]:
         """Topics that some node here wants."""
         return sorted(self._routes)
+
+    def qos(self, topic: str) -> Qos:
+        """Return what serves every node here that wants ``topic``."""
+        return functools.reduce(stronger, (route.qos for route in self._routes[topic]))
 
     # -- messages --------------------------------------------------------------------------------------------------
 

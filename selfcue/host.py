@@ -81,7 +81,7 @@ class Host:
         """Live from configure to close. Raises what a node raised; everything is closed in any case."""
         try:
             for spec in self._system.spec.processes[self._process]:
-                self._cell.add(make_node(spec, self._system.origin, self._process), spec.remap)
+                self._cell.add(make_node(spec, self._system.origin, self._process), spec.remap, spec.qos)
             self._join()
             if self._system.owner is None:
                 self._live()
@@ -105,7 +105,7 @@ class Host:
     def _join(self) -> None:
         self._bus = Bus(self._process, self._directory, context=self._context)
         for topic in self._cell.subscriptions:
-            self._bus.subscribe(topic)
+            self._bus.subscribe(topic, self._cell.qos(topic))
         self._inflow = Inflow(self._process, self._cell.subscriptions)
         endpoint = ""
         if self._system.owner and self._system.owner[0] == self._process:

@@ -309,6 +309,10 @@ MESSAGE_TYPES: dict[str, type[Message]] = {
 }
 
 
+NEVER_RELIABLE = (Imu, SafeCommand, VelocityCommand)
+"""A late command or inertial sample is worse than none, and nobody may hold up who makes them."""
+
+
 def type_name(message: Message | type[Message]) -> str:
     """Return the name under which a message type is known on the bus."""
     return message.__name__ if isinstance(message, type) else type(message).__name__

@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from selfcue.logs import node_logger
 from selfcue.messages import Message
+from selfcue.qos import Qos
 from selfcue.state import State
 
 M = TypeVar("M", bound=Message)
@@ -54,8 +55,13 @@ class Link(Protocol):
         """Announce ``topic``; a latched topic hands its last message to whoever subscribes later."""
         ...
 
-    def subscribe(self, topic: str, kind: type[M], handler: Callable[[M], None], *, keep: int = 0) -> None:
-        """Have ``handler`` called with each message. ``keep``: live, hold at most that many (0: all, 1: newest)."""
+    def subscribe(
+        self, topic: str, kind: type[M], handler: Callable[[M], None], *, keep: int = 0, qos: Qos | None = None
+    ) -> None:
+        """Have ``handler`` called with each message. ``keep``: live, hold at most that many (0: all, 1: newest).
+
+        ``qos``: says more than ``keep`` does, and stands in its place; in lock-step nothing is ever lost.
+        """
         ...
 
     def journal(self, kind: str, **detail: str | int | float | bool) -> None:

@@ -77,6 +77,15 @@ class Qos:
 _STRENGTH: dict[Kind, int] = {"latest": 0, "keep": 1, "every": 2, "reliable": 3}
 
 
+def of_node(keep: int, asked: Qos | None, *, lockstep: bool) -> Qos:
+    """Return what a node's subscription comes to: in lock-step nothing is ever lost; live, what it asked for."""
+    if lockstep:
+        return Qos.every()
+    if asked is not None:
+        return asked
+    return Qos.keep(keep or MAX_DEPTH) if keep != 1 else Qos.latest()
+
+
 def stronger(one: Qos, other: Qos) -> Qos:
     """Return what serves both: the stricter kind, the greater depth, the shorter deadline, a copy if one wants it."""
     first, second = sorted((one, other), key=lambda qos: _STRENGTH[qos.kind], reverse=True)

@@ -53,6 +53,8 @@ class NodeSpec:
     Attributes:
         params: decoded into the node's ``Params``.
         remap: topic that the node asks for, to the topic that it gets.
+        qos: topic that the node gets, to what holds in place of what it asked for: ``latest``, ``keep(5)``, ``every``
+            or ``reliable(64, 1 s)`` (unused in lock-step, where nothing is lost).
         rate_hz: how often ``step`` runs on the wall's clock (unused in lock-step).
     """
 
@@ -60,6 +62,7 @@ class NodeSpec:
     node: str
     params: dict[str, Any] = field(default_factory=dict)
     remap: dict[str, str] = field(default_factory=dict)
+    qos: dict[str, str] = field(default_factory=dict)
     rate_hz: float = 20.0
 
 

@@ -61,19 +61,17 @@ class Order(Generic[T]):
         track = self._tracks.get(key)
         if track is None:
             track = self._tracks[key] = _Track()
-            if item.label is not None:
+            if item.label is not None and key not in self._seen:  # what was before this process joined is no loss
                 track.skipped = item.label.skipped
-                track.by_link = item.label.number - (item.way == "link")
+                track.by_link = item.label.number
         if item.label is not None and item.way == "link":
-            track.by_link = max(track.by_link, item.label.number)
+            track.by_link = item.label.number
         if item.count <= self._seen.get(key, 0) or item.count in track.held:
             self.replayed += 1
             return []
-        wait_s = self._wait_s(key, track, item)
-        if wait_s:
-            track.held[item.count] = (item, (time.monotonic() if now is None else now) + wait_s)
-            return []
-        return self._out(key, track, item)
+        now = time.monotonic() if now is None else now
+        track.held[item.count] = (item, now + self._wait_s(key, track, item))
+        return self._ripe(key, track)
 
     def forget(self, host: str) -> None:
         """``host`` was started anew: its counts begin again."""
@@ -90,8 +88,16 @@ class Order(Generic[T]):
         now = time.monotonic() if now is None else now
         out: list[T] = []
         for key, track in self._tracks.items():
-            while track.held and now >= min(deadline for _, deadline in track.held.values()):
-                out += self._out(key, track, track.held.pop(min(track.held))[0])
+            while track.held and track.held[min(track.held)][1] <= now:
+                out += self._out(key, track)
+                out += self._ripe(key, track)
+        return out
+
+    def _ripe(self, key: tuple[str, str], track: _Track[T]) -> list[T]:
+        """Return what no longer has to wait for anything."""
+        out: list[T] = []
+        while track.held and not self._wait_s(key, track, track.held[min(track.held)][0]):
+            out += self._out(key, track)
         return out
 
     def _wait_s(self, key: tuple[str, str], track: _Track[T], item: Item[T]) -> float:
@@ -104,15 +110,10 @@ class Order(Generic[T]):
             return LINK_S
         return CHANGE_S if item.way != "pub" and track.way == "pub" else 0.0
 
-    def _out(self, key: tuple[str, str], track: _Track[T], item: Item[T]) -> list[T]:
-        out: list[T] = []
-        following: Item[T] | None = item
-        while following is not None:
-            self._count(key, track, following)
-            if following.what is not None:
-                out.append(following.what)
-            following = track.held.pop(self._seen[key] + 1, (None, 0.0))[0]
-        return out
+    def _out(self, key: tuple[str, str], track: _Track[T]) -> list[T]:
+        item, _ = track.held.pop(min(track.held))
+        self._count(key, track, item)
+        return [] if item.what is None else [item.what]
 
     def _count(self, key: tuple[str, str], track: _Track[T], item: Item[T]) -> None:
         skipped = item.label.skipped - track.skipped if item.label is not None else 0

@@ -21,6 +21,7 @@ from selfcue.transport.wire import Ack, Bye, Hello, Label, Want, Welcome
 Frame: TypeAlias = bytes | bytearray | memoryview
 Latched = Callable[[Want], list[tuple[str, Sequence[Frame]]]]
 
+RING_BYTES = 1 << 15
 SILENT_S = 30.0
 WINDOW_MESSAGES = 8
 WINDOW_BYTES = 64 << 20
@@ -31,10 +32,10 @@ _PATIENCE_MS = 1
 class Line:
     """One topic to one subscriber: what is under way, what waits, and what it was too slow for."""
 
-    def __init__(self, session: Session, topic: str, want: Want) -> None:
+    def __init__(self, session: Session, topic: str, want: Want, before: Line | None = None) -> None:
         self.session, self.topic, self.want, self.qos = session, topic, want, want.qos
-        self.number = 0
-        self.skipped = 0
+        self.number: int = before.number if before else 0
+        self.skipped: int = before.skipped + len(before.waiting) if before else 0
         self.under_way: deque[tuple[int, int]] = deque()  # number, bytes
         self.waiting: deque[tuple[Sequence[Frame], int]] = deque()
 
@@ -126,28 +127,28 @@ class Outgoing:
                 if want is not None:
                     line = session.lines.get(topic)
                     if line is None or line.want != want:
-                        line = session.lines[topic] = Line(session, topic, want)
+                        line = session.lines[topic] = Line(session, topic, want, line)
                     found.append(line)
         return found
 
     def send(self, topic: str, frames: Sequence[Frame], *, big: bool, urgent: bool = False) -> None:
         """Send header and arrays to all who want them by a link: reliable subscribers, and all where ``big``.
 
-        ``urgent``: nobody is waited for, whatever was asked.
+        ``urgent``: nobody is waited for, whatever was asked. Arrays under ``RING_BYTES`` are not worth a ring.
         """
         lines = [line for line in self.lines(topic) if big or line.want.kind == "reliable"]
         if not lines:
             return
         if urgent:
             lines = [line.hurried() for line in lines]
-        if big and self._pool is not None:
+        size = sum(memoryview(frame).nbytes for frame in frames)
+        if size >= RING_BYTES and self._pool is not None:
             near = [line for line in lines if line.session.near]
-            ticket = self._to_ring(topic, frames[1:], near) if near else None
+            ticket = self._to_ring(topic, frames[1:], near) if near and len(frames) > 1 else None
             if ticket is not None:
                 for line in near:
                     self._ring(line, frames[0], ticket)
                 lines = [line for line in lines if not line.session.near]
-        size = sum(memoryview(frame).nbytes for frame in frames)
         for line in lines:
             self._offer(line, frames, size)
 
