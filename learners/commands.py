@@ -21,7 +21,7 @@ def depth(
     log: Path = typer.Argument(..., metavar="PATH", help="A drive in one of KITTI's layouts: raw, odometry, or slim."),
     seed: int = typer.Option(0, help="Seeds weights and the draw of lessons."),
     student: str = typer.Option("dense", help="Which student learns: dense or textons."),
-    steps: float = typer.Option(2.0, min=0.0, help="Training steps per frame."),
+    steps: float = typer.Option(1.0, min=0.0, help="Training steps per frame."),
     first: int = typer.Option(0, min=0, help="Index of the first frame."),
     last: int = typer.Option(-1, help="Index of the last frame (-1: the log's last)."),
     learn_until: int = typer.Option(-1, help="Index of the last frame learned from (-1: the first 80 % of them)."),
