@@ -46,6 +46,7 @@ class Arm:
 
 ARMS = {
     "training-wheels-5": Arm(5, 5, ("--strategy", "training-wheels")),
+    "training-wheels-2.5": Arm(2.5, 5, ("--strategy", "training-wheels")),
     "cold-turkey-2.5": Arm(2.5, 5, ("--strategy", "cold-turkey")),
     "blind": Arm(0.02, 2, ("--strategy", "cold-turkey", "--pilot", "blind")),
     "stereo": Arm(5, 0.02, ("--strategy", "cold-turkey", "--steps", "0"), "STEREO"),
@@ -62,10 +63,13 @@ def _flights(rooms: tuple[int, ...], minute: float) -> list[Job]:
 
 
 def _speed_jobs(minute: float) -> list[Job]:
-    """The same flight twice: timed, and weighed (which takes some of its time)."""
-    times = ("--learn", str(2 * minute), "--duration", str(2 * minute))
-    words = ("run", "drone_depth", "--seed", "200", *times, "--strategy", "training-wheels")
-    return [Job("speed", words), Job("memory", words, weigh=True)]
+    """The same flight three times: one minute, three minutes, and weighed (which takes some of its time)."""
+
+    def words(minutes: float) -> tuple[str, ...]:
+        times = ("--learn", str(minutes * minute), "--duration", str(minutes * minute))
+        return ("run", "drone_depth", "--seed", "200", *times, "--strategy", "training-wheels")
+
+    return [Job("speed-short", words(1)), Job("speed", words(3)), Job("memory", words(2), weigh=True)]
 
 
 def _one_eyed(done: Done) -> dict[str, Any]:
@@ -97,7 +101,7 @@ def _rate(flights: dict[str, Done], arm: str, rooms: tuple[int, ...]) -> float:
 
 def _flight_claims(flights: dict[str, Done], rooms: tuple[int, ...]) -> list[Claim]:
     ours, blind = _rate(flights, "training-wheels-5", rooms), _rate(flights, "blind", rooms)
-    cold = _rate(flights, "cold-turkey-2.5", rooms)
+    equal, cold = (_rate(flights, f"{arm}-2.5", rooms) for arm in ("training-wheels", "cold-turkey"))
     speeds = [_one_eyed(flights[f"training-wheels-5-{room}"])["metres_per_min"] for room in rooms]
     seen = [
         _one_eyed(flights[f"training-wheels-5-{room}"])["cells"]
@@ -114,6 +118,8 @@ def _flight_claims(flights: dict[str, Done], rooms: tuple[int, ...]) -> list[Cla
               bool(blind) and ours <= blind / 30, f"{ours:.2f} against {blind:.2f} collisions/min; {how}"),
         Claim("cold-turkey-2.5", "fewer collisions than cold turkey after 2.5 min of learning", "difference < 0",
               ours - cold, ours < cold, f"{ours:.2f} (5 min) against {cold:.2f} collisions/min"),
+        Claim("cold-turkey equal", "fewer collisions than cold turkey at equal learning time", "difference < 0",
+              equal - cold, equal < cold, f"{equal:.2f} against {cold:.2f} collisions/min, both after 2.5 min"),
     ]  # fmt: skip
 
 
@@ -138,12 +144,13 @@ def _auc(flights: dict[str, Done], rooms: tuple[int, ...], rows: list[dict[str, 
 
 
 def _speed_claims(alone: dict[str, Done]) -> list[Claim]:
-    done, peak_bytes = alone["speed"], alone["memory"].peak_bytes
-    factor = done.report["seconds"] / done.wall_s
+    short, done, peak_bytes = alone["speed-short"], alone["speed"], alone["memory"].peak_bytes
+    simulated_s, wall_s = (done.report["seconds"] - short.report["seconds"], done.wall_s - short.wall_s)
+    factor, whole = simulated_s / wall_s, done.report["seconds"] / done.wall_s
     return [
         Claim("speed", "whole loop: render, match, learn, infer, fly, record, over processes", ">= 2 x real time",
-              factor, factor >= 2, f"{done.report['seconds']:.0f} s simulated in {done.wall_s:.0f} s, start and report "
-              "included, learning all the time, alone on the machine"),
+              factor, factor >= 2, f"{simulated_s:.0f} s simulated in {wall_s:.0f} s (a long flight less a short one); "
+              f"with start and report {whole:.2f} x; learning all the time, alone on the machine"),
         Claim("memory", "peak memory, sum over processes (PSS)", "< 1.5 GB", peak_bytes / 1e9,
               peak_bytes < 1.5e9, "the same flight, sampled twice a second"),
     ]  # fmt: skip
