@@ -19,6 +19,7 @@ from selfcue.errors import UsageError
 from selfcue.transport import shm
 
 MAX_IPC_PATH = 100
+_LEFT = (".pub", ".link", ".bell", ".calls", ".clock", ".tmp")
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -29,6 +30,9 @@ class Card(msgspec.Struct, frozen=True):
         topics: published topics with their types.
         clock: where the owner of the clock takes part in lock-step; empty for all others.
         link: where subscribers say what they want, and where big arrays and reliable messages come from.
+        desk: where calls are answered (``selfcue.calls``); empty where none are.
+        calls: name of each call to its types, ``Request -> Reply``.
+        nodes: names of the nodes that live there.
     """
 
     name: str
@@ -38,6 +42,9 @@ class Card(msgspec.Struct, frozen=True):
     topics: dict[str, str] = {}
     clock: str = ""
     link: str = ""
+    desk: str = ""
+    calls: dict[str, str] = {}
+    nodes: tuple[str, ...] = ()
 
 
 class Directory(Protocol):
@@ -123,7 +130,7 @@ class FolderDirectory:
         shm.reap()
         for path in self.folder.iterdir():
             pid = path.stem.rpartition("." if path.suffix == ".tmp" else "-")[2]
-            if path.suffix in (".pub", ".link", ".bell", ".clock", ".tmp") and pid.isdigit() and not _runs(int(pid)):
+            if path.suffix in _LEFT and pid.isdigit() and not _runs(int(pid)):
                 path.unlink(missing_ok=True)
 
     def _remove(self, path: Path, card: Card) -> None:
