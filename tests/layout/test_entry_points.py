@@ -9,16 +9,18 @@ import typer
 
 from selfcue.node import Node
 
-EXTRAS = ("cv2", "mujoco", "onnx", "open3d", "scipy", "torch")
+EXTRAS = ("cv2", "mujoco", "onnx", "open3d", "scipy", "sklearn", "torch")
 POINTS = [point for point in distribution("selfcue").entry_points if point.group.startswith("selfcue.")]
 
 
-def test_the_four_groups_are_registered() -> None:
+def test_the_groups_are_registered() -> None:
     assert {point.group for point in POINTS} == {
         "selfcue.commands",
+        "selfcue.methods",
         "selfcue.nodes",
         "selfcue.readers",
         "selfcue.reports",
+        "selfcue.reproductions",
     }
 
 
@@ -33,6 +35,8 @@ def test_it_loads_and_is_what_its_group_promises(point: EntryPoint) -> None:
     if point.group == "selfcue.nodes":
         assert issubclass(loaded, Node)
         assert loaded.__doc__
+    elif point.group == "selfcue.methods":
+        assert loaded.about.name == point.name
     elif point.group == "selfcue.commands":
         assert isinstance(loaded, typer.Typer)
     else:

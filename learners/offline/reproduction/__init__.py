@@ -1,0 +1,1 @@
+"""Experiments that show what a paper claims, run by one runner."""
