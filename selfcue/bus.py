@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+import msgspec
 import zmq
 
 from selfcue import codec
+from selfcue.calls import Desk
 from selfcue.directory import Directory, this_process
 from selfcue.errors import BadInputError, SelfcueError
 from selfcue.messages import NEVER_RELIABLE, Message
@@ -27,6 +29,7 @@ from selfcue.transport.incoming import Arrival, Incoming
 from selfcue.transport.order import Item, Order
 from selfcue.transport.outgoing import RING_BYTES, Outgoing
 from selfcue.transport.pool import PoolSettings, RingPool
+from selfcue.transport.reach import Frontier, Reach
 from selfcue.transport.wire import Want
 
 _HELLO = b"\x00hello/"
@@ -57,6 +60,7 @@ class Bus:
         queue: most small messages that wait per connection; a slower reader loses the newest and sees the gap.
         pool: how much shared memory big arrays may take; None: they go over the socket.
         bell: whether tickets may come past ZeroMQ (see ``selfcue.transport.bell``).
+        reach: addresses of this process and of others beyond this machine.
 
     Attributes:
         drops: ``"TOPIC HOP"`` to messages that were lost on the way to this process. Hops: ``publisher`` (this process
@@ -74,12 +78,14 @@ class Bus:
         queue: int = 4000,
         pool: PoolSettings | None = PoolSettings(),  # noqa: B008 - frozen
         bell: bool = True,
+        reach: Reach | None = None,
     ) -> None:
         self.name = name
         self.drops: dict[str, int] = {}
         self.sent: dict[str, int] = {}
         self.seen: dict[tuple[str, str], int] = {}
         self.reports: list[str] = []
+        self._closed = False
         self._directory = directory
         self._context = context or zmq.Context.instance()
         self._publish_socket = self._socket(zmq.XPUB, queue)
@@ -99,6 +105,7 @@ class Bus:
         self._poller = zmq.Poller()
         for entrance in (self._publish_socket, self._subscribe_socket, *self._links, *self._incoming.descriptors):
             self._poller.register(entrance, zmq.POLLIN)
+        self._frontier = self._reach_out(reach) if reach is not None else None
         self._connected: dict[str, tuple[str, float]] = {}  # endpoint to link, and when its card was last seen
         self._life = time.time_ns()
         self._lives: dict[str, list[int]] = {}
@@ -108,7 +115,18 @@ class Bus:
         self._latched: dict[str, list[codec.Buffer]] = {}
         self._backlog: list[Received] = []
         self._looked_at = self._served_at = -1e9
-        self._closed = False
+
+    def _reach_out(self, reach: Reach) -> Frontier:
+        try:
+            frontier = Frontier(self._context, reach, self._publish_socket, self._links[0])
+        except BaseException:
+            self._frontier = None
+            self.close()
+            raise
+        frontier.connect(self._subscribe_socket, self._links[1], self._incoming)
+        for entrance in frontier.entrances:
+            self._poller.register(entrance, zmq.POLLIN)
+        return frontier
 
     def _socket(self, kind: int, queue: int) -> zmq.Socket[bytes]:
         socket = self._context.socket(kind)
@@ -120,9 +138,18 @@ class Bus:
 
     # -- wiring ----------------------------------------------------------------------------------------------------
 
-    def enter(self, topics: dict[str, str], *, clock: str = "") -> None:
+    def enter(
+        self, topics: dict[str, str], *, clock: str = "", desk: Desk | None = None, nodes: tuple[str, ...] = ()
+    ) -> None:
         """Leave this process's card, so that others find it. ``topics``: those that it publishes, with their types."""
-        self._directory.enter(this_process(self.name, self._endpoint, topics, clock, self._link_endpoint))
+        card = this_process(self.name, self._endpoint, topics, clock, self._link_endpoint)
+        if desk is not None:
+            card = msgspec.structs.replace(card, desk=desk.endpoint, calls=desk.types)
+        self._directory.enter(msgspec.structs.replace(card, nodes=nodes))
+
+    def watch(self, socket: zmq.Socket[bytes]) -> None:
+        """Have ``poll`` wake up for ``socket`` too, and leave it to whoever asked."""
+        self._poller.register(socket, zmq.POLLIN)
 
     def subscribe(self, topic: str, qos: Qos | None = None) -> None:
         """Ask every present and future peer for ``topic`` (all topics that begin with it, where it ends in ``/``).
@@ -212,6 +239,11 @@ class Bus:
             self._serve()
 
     @property
+    def strangers(self) -> dict[str, int]:
+        """Who was turned away for want of a key: beginning of the key that they have, to how often."""
+        return self._frontier.strangers if self._frontier is not None else {}
+
+    @property
     def latched(self) -> dict[str, list[codec.Buffer]]:
         """Frames of the last message of every latched topic."""
         return self._latched
@@ -234,6 +266,8 @@ class Bus:
         events = self._events(0.0 if received else timeout_s)
         if self._publish_socket in events:
             self._answer_subscribers()
+        if self._frontier is not None:
+            self._frontier.serve()
         if self._links[0] in events or time.monotonic() - self._served_at > _SERVE_S:
             self._serve()
         items = self._from_pub() if self._subscribe_socket in events else []
@@ -388,6 +422,8 @@ class Bus:
         self._outgoing.close()
         if self._pool is not None:
             self._pool.close()
+        if self._frontier is not None:
+            self._frontier.close(self._publish_socket, self._links[0])
         self._directory.leave(self.name)
         for socket in (self._publish_socket, self._subscribe_socket, *self._links):
             socket.close()

@@ -103,7 +103,12 @@ class Host:
     # -- joining ---------------------------------------------------------------------------------------------------
 
     def _join(self) -> None:
-        self._bus = Bus(self._process, self._directory, context=self._context)
+        self._bus = Bus(
+            self._process,
+            self._directory,
+            context=self._context,
+            reach=self._system.spec.reach.get(self._process),
+        )
         for topic in self._cell.subscriptions:
             self._bus.subscribe(topic, self._cell.qos(topic))
         self._inflow = Inflow(self._process, self._cell.subscriptions)

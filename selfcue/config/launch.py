@@ -31,6 +31,7 @@ import yaml
 from selfcue.config.decode import decode
 from selfcue.config.expression import substitute
 from selfcue.errors import BadInputError, UsageError
+from selfcue.transport.reach import Reach
 
 Scalar = str | int | float | bool
 RESTART_POLICIES = ("never", "on-failure", "always")
@@ -106,6 +107,7 @@ class LaunchSpec:
         clock: ``PROCESS/NODE`` of the clock's owner; empty for the wall's clock.
         rate: real-time factor of a driven clock; 0: as fast as the machine allows.
         snapshot_s: system time between snapshots of everything (lock-step only); 0: only when interrupted.
+        reach: process to how it reaches beyond this machine (see ``docs/transport.md``); none does by itself.
         report: name of the end-of-run report, registered under ``selfcue.reports``; empty for none.
         restart: what happens to a process that dies, by process (wall's clock only); one not named: ``never``.
     """
@@ -117,6 +119,7 @@ class LaunchSpec:
     clock: str = ""
     rate: float = 0.0
     snapshot_s: float = 30.0
+    reach: dict[str, Reach] = field(default_factory=dict)
     report: str = ""
     restart: dict[str, RestartSpec] = field(default_factory=dict)
 
@@ -197,6 +200,9 @@ class Launch:
             for i, node in enumerate(nodes):
                 if names.count(node.name) > 1:
                     raise self.error(f"processes.{process}[{i}].name: two nodes are named {node.name!r}")
+        for process in spec.reach:
+            if process not in spec.processes:
+                raise self.error(f"reach.{process}: no such process; there is: {', '.join(spec.processes)}")
         owner = tuple(spec.clock.split("/")) if spec.clock else ()
         if owner and owner not in {(process, n.name) for process, nodes in spec.processes.items() for n in nodes}:
             raise self.error(f"clock: {spec.clock!r} is not PROCESS/NODE of a node in this file")
