@@ -22,7 +22,7 @@ class AugmentConfig:
     flip: bool = True
     gamma: float = 0.3
     gain: float = 0.3
-    zoom: float = 1.3
+    zoom: float = 2.0
     zoom_share: float = 0.5
 
     def __post_init__(self) -> None:
