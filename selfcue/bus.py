@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import msgspec
 import zmq
+from zmq.utils.monitor import recv_monitor_message
 
 from selfcue import codec
 from selfcue.calls import Desk
@@ -86,6 +87,7 @@ class Bus:
         self.seen: dict[tuple[str, str], int] = {}
         self.reports: list[str] = []
         self._closed = False
+        self._monitors: list[zmq.Socket[bytes]] = []
         self._directory = directory
         self._context = context or zmq.Context.instance()
         self._publish_socket = self._socket(zmq.XPUB, queue)
@@ -106,6 +108,8 @@ class Bus:
         for entrance in (self._publish_socket, self._subscribe_socket, *self._links, *self._incoming.descriptors):
             self._poller.register(entrance, zmq.POLLIN)
         self._frontier = self._reach_out(reach) if reach is not None else None
+        self._monitors += [one.get_monitor_socket(zmq.EVENT_DISCONNECTED) for one in (self._subscribe_socket, ask)]
+        self._cut_off = 0
         self._connected: dict[str, tuple[str, float]] = {}  # endpoint to link, and when its card was last seen
         self._life = time.time_ns()
         self._lives: dict[str, list[int]] = {}
@@ -177,6 +181,20 @@ class Bus:
                     if card.link:
                         self._incoming.connect(card.link)
                 self._connected[card.endpoint] = (card.link, now)
+        self._note_cut_off(now)
+
+    def _note_cut_off(self, now: float) -> None:
+        """Count those of the living whom ZeroMQ has hung up on: they sent a frame beyond the limit, or no frame."""
+        for monitor in self._monitors:
+            with suppress(zmq.Again):
+                while True:
+                    where = recv_monitor_message(monitor, zmq.NOBLOCK)["endpoint"].decode()
+                    for endpoint, (link, seen_s) in self._connected.items():
+                        if where in (endpoint, link) and seen_s == now:
+                            self._cut_off += 1
+                            self._say(
+                                f"{where}: hung up on, for a frame of more than {wire.MAX_FRAME_BYTES} bytes or none"
+                            )
 
     def forget_gone(self, *, after_s: float = 5.0) -> None:
         """Disconnect from processes whose card is gone for ``after_s``; else ZeroMQ knocks at their door for ever.
@@ -242,6 +260,15 @@ class Bus:
     def strangers(self) -> dict[str, int]:
         """Who was turned away for want of a key: beginning of the key that they have, to how often."""
         return self._frontier.strangers if self._frontier is not None else {}
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """What was turned away and is no loss: frames that are none of ours, and messages that had come before."""
+        malformed = self._incoming.refused + self._outgoing.refused
+        strangers = sum(self.strangers.values())
+        return {
+            "malformed": malformed, "replayed": self._order.replayed, "strangers": strangers, "cut off": self._cut_off,
+        }  # fmt: skip
 
     @property
     def latched(self) -> dict[str, list[codec.Buffer]]:
@@ -425,5 +452,8 @@ class Bus:
         if self._frontier is not None:
             self._frontier.close(self._publish_socket, self._links[0])
         self._directory.leave(self.name)
+        for monitor, watched in zip(self._monitors, (self._subscribe_socket, self._links[1]), strict=False):
+            watched.disable_monitor()
+            monitor.close(linger=0)
         for socket in (self._publish_socket, self._subscribe_socket, *self._links):
             socket.close()

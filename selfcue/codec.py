@@ -109,7 +109,9 @@ def decode(envelope: Envelope, buffers: Sequence[Buffer]) -> Message:
     """
     kind = MESSAGE_TYPES.get(envelope.type)
     if kind is None:
-        raise BadInputError(f"message type {envelope.type!r} is not known; known: {', '.join(sorted(MESSAGE_TYPES))}")
+        raise BadInputError(
+            f"message type {envelope.type[:40]!r} is not known; known: {', '.join(sorted(MESSAGE_TYPES))}"
+        )
     if len(buffers) != len(envelope.arrays) or len(buffers) > MAX_ARRAYS:
         raise BadInputError(f"{envelope.type} announces {len(envelope.arrays)} arrays and carries {len(buffers)}")
     for spec, wanted, buffer in zip(envelope.arrays, lengths(envelope), buffers, strict=True):
@@ -127,7 +129,7 @@ def decode(envelope: Envelope, buffers: Sequence[Buffer]) -> Message:
     try:
         message = msgspec.msgpack.decode(envelope.body, type=kind, dec_hook=put_array)
     except (msgspec.DecodeError, msgspec.ValidationError, ValueError, RecursionError) as error:
-        raise BadInputError(f"{envelope.type} from {envelope.source!r}: {error}") from error
+        raise BadInputError(f"{envelope.type} from {envelope.source[:40]!r}: {error}") from error
     return message
 
 
@@ -138,11 +140,12 @@ def lengths(envelope: Envelope) -> list[int]:
         BadInputError: too many arrays, more bytes than one message may have, or no such dtype or shape.
     """
     if len(envelope.arrays) > MAX_ARRAYS:
-        raise BadInputError(f"{envelope.type} announces {len(envelope.arrays)} arrays; the limit is {MAX_ARRAYS}")
+        raise BadInputError(f"{envelope.type[:40]} announces {len(envelope.arrays)} arrays; the limit is {MAX_ARRAYS}")
     sizes = []
     for spec in envelope.arrays:
         if spec.dtype not in DTYPES or len(spec.shape) > MAX_DIMENSIONS or any(side < 0 for side in spec.shape):
-            raise BadInputError(f"{envelope.type} carries an array of dtype {spec.dtype!r} and shape {spec.shape}")
+            found = f"dtype {spec.dtype[:20]!r} and shape {spec.shape[:8]}"  # one line, whatever was sent
+            raise BadInputError(f"{envelope.type[:40]} carries an array of {found}")
         sizes.append(math.prod(spec.shape) * np.dtype(spec.dtype).itemsize)
     if sum(sizes) > MAX_ARRAY_BYTES:
         raise BadInputError(f"{envelope.type} announces {sum(sizes)} bytes; the limit is {MAX_ARRAY_BYTES}")
