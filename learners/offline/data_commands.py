@@ -20,7 +20,7 @@ def list_sets(as_json: bool = typer.Option(False, "--json", help="Print JSON, an
 
     from selfcue.learners.offline.data import catalogue
 
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "name": data.name,
             "kind": data.kind,

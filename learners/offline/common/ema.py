@@ -29,8 +29,8 @@ class EmaTeacher(nn.Module):
         rate = 1.0 - (self.decay if decay is None else decay)
         for mine, theirs in zip(self.module.parameters(), student.parameters(), strict=True):
             mine.lerp_(theirs, rate)
-        for mine, theirs in zip(self.module.buffers(), student.buffers(), strict=True):
-            mine.copy_(theirs)
+        for kept, seen in zip(self.module.buffers(), student.buffers(), strict=True):
+            kept.copy_(seen)
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         out: torch.Tensor = self.module(*inputs)

@@ -27,4 +27,5 @@ def triplet(anchor: Tensor, positive: Tensor, negative: Tensor, *, margin: float
         shapes = ", ".join(str(tuple(x.shape)) for x in (anchor, positive, negative))
         raise BadInputError(f"triples must be of one shape and not empty, got {shapes}")
     near, far = (anchor - positive).norm(dim=1), (anchor - negative).norm(dim=1)
-    return (near - far + margin).clamp_min(0.0).mean()
+    loss: Tensor = (near - far + margin).clamp_min(0.0).mean()
+    return loss

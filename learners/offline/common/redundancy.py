@@ -59,7 +59,8 @@ def decorrelation(z: Tensor, v: Tensor, *, weight: float = 1e-3) -> Tensor:
     a, b = (_standardised(x) / len(x) ** 0.5 for x in (z, v))
     one = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
     apart = torch.linalg.norm(one - a.t() @ a) + torch.linalg.norm(one - b.t() @ b)
-    return torch.linalg.norm(a - b) + weight * apart
+    distance: Tensor = torch.linalg.norm(a - b) + weight * apart
+    return distance
 
 
 def _standardised(z: Tensor) -> Tensor:

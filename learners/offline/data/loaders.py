@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from selfcue.learners.offline.data.csv_table import codes_of, read_csv
 from selfcue.learners.offline.data.graph_data import GraphData
-from selfcue.learners.offline.data.interactions import Interactions
+from selfcue.learners.offline.data.interactions import Features, Interactions
 from selfcue.learners.offline.data.task import NodeTask, RankTask
 from selfcue.optional import require
 
@@ -42,8 +46,8 @@ def webkb(data: DataSet, folder: Path) -> NodeTask:
 
 def acm(data: DataSet, folder: Path) -> NodeTask:
     """Read ACM3025's binary words and its PAP adjacency (papers that share an author)."""
-    io = require("scipy.io", extra="offline")
-    parts = io.loadmat(folder / data.files[0].path, variable_names=("feature", "label", "PAP"))
+    matlab = require("scipy.io", extra="offline")
+    parts = matlab.loadmat(folder / data.files[0].path, variable_names=("feature", "label", "PAP"))
     y = parts["label"].argmax(1).astype(np.int64)
     graph = GraphData.of(parts["feature"].astype(np.float32), np.stack(np.nonzero(parts["PAP"])), name=data.name)
     return NodeTask(graph, y, np.arange(len(y)))
@@ -85,6 +89,44 @@ def lastfm(data: DataSet, folder: Path, *, seed: int = 0) -> RankTask:
         name=data.name,
     )
     return RankTask(given, test[:, 0], test[:, 1])
+
+
+def nycflights(data: DataSet, folder: Path) -> RankTask:
+    """Which aircraft will fly a route? Queries: carrier, origin, destination, hour; items: aircraft as registered.
+
+    Pairs of January to August train, of September and October validate, of November and December are to be found;
+    a pair counts where it first comes. Each aircraft's own number is a feature among others.
+    """
+    with zipfile.ZipFile(folder / "data" / "flights.csv.zip") as archive, archive.open(archive.namelist()[0]) as raw:
+        flights = [
+            (int(row["month"]), (row["carrier"], row["origin"], row["dest"], row["hour"]), row["tailnum"])
+            for row in csv.DictReader(io.TextIOWrapper(raw, "utf-8"))
+            if row["tailnum"] not in ("", "NA")
+        ]
+    queries = sorted({flight[1] for flight in flights})
+    register = read_csv(folder / "data" / "planes.csv")
+    craft = sorted(set(register["tailnum"]) & {flight[2] for flight in flights})
+    place, q_place = ({name: i for i, name in enumerate(names)} for names in (craft, queries))
+    first: dict[tuple[int, int], int] = {}
+    for month, query, tail in flights:
+        if tail in place:
+            first.setdefault((q_place[query], place[tail]), month)
+    pairs, months = np.array(list(first)), np.array(list(first.values()))
+    parts = [np.ascontiguousarray(pairs[mask]) for mask in (months <= 8, (months > 8) & (months <= 10), months > 10)]
+    row_of = {tail: i for i, tail in enumerate(register["tailnum"])}
+    known = {name: [register[name][row_of[tail]] for tail in craft] for name in register}
+    users = _features({name: [q[i] for q in queries] for i, name in enumerate(("carrier", "origin", "dest", "hour"))})
+    train, val, test = parts
+    given = Interactions(
+        train[:, 0], train[:, 1], len(queries), len(craft), val[:, 0], val[:, 1], users, _features(known),
+        tuple(" ".join(query) for query in queries), tuple(craft), data.name,
+    )  # fmt: skip
+    return RankTask(given, test[:, 0], test[:, 1])
+
+
+def _features(columns: dict[str, list[str]]) -> Features:
+    coded = {name: codes_of(column) for name, column in columns.items()}
+    return Features({n: codes for n, (codes, _) in coded.items()}, {n: len(names) for n, (_, names) in coded.items()})
 
 
 def _lists(path: Path) -> np.ndarray:

@@ -53,7 +53,7 @@ class Edges:
 
         Shapes: weight (E, H), h (n_sources, H, D), out (n_targets, H, D).
         """
-        out: Tensor = _EdgeSum.apply(weight, h, self)
+        out: Tensor = _EdgeSum.apply(weight, h, self)  # type: ignore[no-untyped-call]
         return out
 
     def softmax(self, score: Tensor) -> Tensor:

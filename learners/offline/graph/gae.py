@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows
 
 from selfcue.learners.offline.data.graph_data import GraphData
-from selfcue.learners.offline.graph.graphmae import Autoencoder, GraphMAE, GraphMAEConfig
+from selfcue.learners.offline.graph.graphmae import Autoencoder, GraphMAE, GraphMAEConfig, Prepared
 from selfcue.learners.offline.randomness import Randomness
 
 
@@ -37,6 +37,6 @@ def gae_vectors(data: GraphData, config: GraphMAEConfig, seed: int) -> npt.NDArr
     return method.transform(data)
 
 
-def _codes(net: Autoencoder, prepared: object, config: GraphMAEConfig) -> torch.Tensor:
-    x = prepared.x.dropout(config.input_dropout)  # type: ignore[attr-defined]
-    return net.encode(net.encoder[0].project(x), prepared.edges)  # type: ignore[operator,union-attr,attr-defined]
+def _codes(net: Autoencoder, prepared: Prepared, config: GraphMAEConfig) -> torch.Tensor:
+    x = prepared.x.dropout(config.input_dropout)
+    return net.encode(net.first.project(x), prepared.edges)

@@ -100,10 +100,18 @@ class Autoencoder(nn.Module):
         self.to_decoder = nn.Linear(config.hidden, config.hidden, bias=False)
         self.decoder = NarrowGATLayer(config.hidden, n_features, attention_dropout=config.attention_dropout)
 
+    @property
+    def first(self) -> GATLayer:
+        """The layer that meets the features."""
+        layer = self.encoder[0]
+        assert isinstance(layer, GATLayer)
+        return layer
+
     def encode(self, first: Tensor, edges: Edges, targets: Tensor | None = None) -> Tensor:
         """Return the codes (targets, hidden) from the first layer's projection (N, hidden) of all nodes."""
         h = first
         for i, (layer, activation) in enumerate(zip(self.encoder, self.activations, strict=True)):
+            assert isinstance(layer, GATLayer)
             if i:
                 h = layer.project(F.dropout(h, self.config.input_dropout, self.training))
             last = i == len(self.encoder) - 1
@@ -133,7 +141,7 @@ class Autoencoder(nn.Module):
 
     def _first(self, x: SparseRows, masked: Masked) -> Tensor:
         """Return the first layer's projection (N, hidden) of the corrupted features."""
-        share, layer = self.config.input_dropout, self.encoder[0]
+        share, layer = self.config.input_dropout, self.first
         device = self.mask_token.device
         shown, rows, tokens = (torch.from_numpy(a).to(device) for a in (masked.shown, masked.shown_rows, masked.tokens))
         projected = layer.project(x.select(rows).dropout(share))
@@ -202,6 +210,4 @@ class GraphMAE(TorchMethod[GraphData, GraphMAEConfig]):
         if data.x.shape[1] != self.facts["n_features"]:
             raise BadInputError(f"{data.name}: {data.x.shape[1]} features; learned from {self.facts['n_features']}")
         prepared = self.prepare(data, "cpu", np.random.default_rng(0))
-        first = net.encoder[0]
-        assert isinstance(first, GATLayer)
-        return net.encode(first.project(prepared.x), prepared.edges).numpy()
+        return net.encode(net.first.project(prepared.x), prepared.edges).numpy()

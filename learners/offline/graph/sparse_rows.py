@@ -33,8 +33,15 @@ class SparseRows:
         rows, columns = np.nonzero(x)
         starts = np.zeros(len(x) + 1, dtype=np.int64)
         np.cumsum(np.bincount(rows, minlength=len(x)), out=starts[1:])
-        parts = (starts, columns.astype(np.int64), np.ascontiguousarray(x[rows, columns]))
-        return cls(*(torch.from_numpy(part).to(device) for part in parts), width=x.shape[1])
+        whole = cls(
+            torch.from_numpy(starts), torch.from_numpy(columns.astype(np.int64)), torch.from_numpy(x[rows, columns]),
+            x.shape[1],
+        )  # fmt: skip
+        return whole.to(device)
+
+    def to(self, device: str) -> SparseRows:
+        """Return the rows on ``device``."""
+        return SparseRows(self.starts.to(device), self.columns.to(device), self.values.to(device), self.width)
 
     def __len__(self) -> int:
         return len(self.starts) - 1

@@ -5,10 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from selfcue.errors import BadInputError, UsageError
+
+if TYPE_CHECKING:
+    from selfcue.learners.offline.reproduction.experiment import Experiment
 
 app = typer.Typer()
 
@@ -66,7 +70,7 @@ def reproduce(
     return 0 if held else 1
 
 
-def find_experiments(name: str, *, everything: bool) -> list:  # type: ignore[type-arg]
+def find_experiments(name: str, *, everything: bool) -> list[Experiment]:
     """Return the experiments of a method, a family or one name; all of them with ``everything``.
 
     Raises:
