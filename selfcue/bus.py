@@ -14,13 +14,13 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from selfcue import codec
-from selfcue.calls import Desk
 from selfcue.directory import Directory, this_process
 from selfcue.errors import BadInputError, SelfcueError
 from selfcue.messages import NEVER_RELIABLE, Message
@@ -31,6 +31,7 @@ from selfcue.transport.order import Item, Order
 from selfcue.transport.outgoing import RING_BYTES, Outgoing
 from selfcue.transport.pool import PoolSettings, RingPool
 from selfcue.transport.reach import Frontier, Reach
+from selfcue.transport.waiter import Waiter
 from selfcue.transport.wire import Want
 
 _HELLO = b"\x00hello/"
@@ -104,9 +105,10 @@ class Bus:
         self._incoming = Incoming(ask, name, near=near, bell_endpoint=bell_endpoint, say=self._say)
         self._links = (serve, ask)
         self._order: Order[Received] = Order(self.seen, self.drops)
-        self._poller = zmq.Poller()
+        self._waiter = Waiter()
+        self._pending: set[Any] = set()
         for entrance in (self._publish_socket, self._subscribe_socket, *self._links, *self._incoming.descriptors):
-            self._poller.register(entrance, zmq.POLLIN)
+            self._waiter.add(entrance)
         self._frontier = self._reach_out(reach) if reach is not None else None
         self._monitors += [one.get_monitor_socket(zmq.EVENT_DISCONNECTED) for one in (self._subscribe_socket, ask)]
         self._cut_off = 0
@@ -129,7 +131,7 @@ class Bus:
             raise
         frontier.connect(self._subscribe_socket, self._links[1], self._incoming)
         for entrance in frontier.entrances:
-            self._poller.register(entrance, zmq.POLLIN)
+            self._waiter.add(entrance)
         return frontier
 
     def _socket(self, kind: int, queue: int) -> zmq.Socket[bytes]:
@@ -142,18 +144,17 @@ class Bus:
 
     # -- wiring ----------------------------------------------------------------------------------------------------
 
-    def enter(
-        self, topics: dict[str, str], *, clock: str = "", desk: Desk | None = None, nodes: tuple[str, ...] = ()
-    ) -> None:
-        """Leave this process's card, so that others find it. ``topics``: those that it publishes, with their types."""
-        card = this_process(self.name, self._endpoint, topics, clock, self._link_endpoint)
-        if desk is not None:
-            card = msgspec.structs.replace(card, desk=desk.endpoint, calls=desk.types)
-        self._directory.enter(msgspec.structs.replace(card, nodes=nodes))
+    def enter(self, topics: dict[str, str], **about: Any) -> None:
+        """Leave this process's card, so that others find it.
+
+        ``topics``: those that it publishes, with their types; ``about``: further fields of ``Card``.
+        """
+        card = this_process(self.name, self._endpoint, topics, link=self._link_endpoint)
+        self._directory.enter(msgspec.structs.replace(card, hears=tuple(sorted(self._incoming.wants)), **about))
 
     def watch(self, socket: zmq.Socket[bytes]) -> None:
-        """Have ``poll`` wake up for ``socket`` too, and leave it to whoever asked."""
-        self._poller.register(socket, zmq.POLLIN)
+        """End a wait in ``poll`` when ``socket``, which is the caller's to read, has something too."""
+        self._waiter.add(socket, watched=True)
 
     def subscribe(self, topic: str, qos: Qos | None = None) -> None:
         """Ask every present and future peer for ``topic`` (all topics that begin with it, where it ends in ``/``).
@@ -167,6 +168,7 @@ class Bus:
         self._incoming.want(topic, qos or Qos.keep(MAX_DEPTH))
         if (before is None or before.kind == "reliable") and self._incoming.wants[topic].kind != "reliable":
             self._subscribe_socket.setsockopt(zmq.SUBSCRIBE, topic.encode())
+            self._waiter.touch(self._subscribe_socket)
 
     def connect_present(self, *, every_s: float = 0.0) -> None:
         """Connect to every process that has a card and is not connected yet; look at most once in ``every_s``."""
@@ -178,6 +180,7 @@ class Bus:
             if card.name != self.name:
                 if card.endpoint not in self._connected:
                     self._subscribe_socket.connect(card.endpoint)
+                    self._waiter.touch(self._subscribe_socket)
                     if card.link:
                         self._incoming.connect(card.link)
                 self._connected[card.endpoint] = (card.link, now)
@@ -204,6 +207,7 @@ class Bus:
         for endpoint, (link, seen_s) in list(self._connected.items()):
             if self._looked_at - seen_s > after_s:
                 self._subscribe_socket.disconnect(endpoint)
+                self._waiter.touch(self._subscribe_socket)
                 self._incoming.disconnect(link)
                 del self._connected[endpoint]
 
@@ -221,6 +225,7 @@ class Bus:
             with suppress(zmq.ZMQError):
                 self._subscribe_socket.setsockopt(zmq.UNSUBSCRIBE, hello)
             self._subscribe_socket.setsockopt(zmq.SUBSCRIBE, hello)
+            self._waiter.touch(self._subscribe_socket)
             self._asked_at = now
         self._backlog = self.poll(0.02)  # the next poll hands these out
         return names <= self._greeted and self._incoming.linked(names)
@@ -278,6 +283,7 @@ class Bus:
     def _send(self, frames: Sequence[codec.Buffer]) -> None:
         big = any(memoryview(frame).nbytes >= 1 << 16 for frame in frames)
         self._publish_socket.send_multipart(frames, copy=not big)
+        self._waiter.touch(self._publish_socket)
 
     def _latched_for(self, want: Want) -> list[tuple[str, Sequence[codec.Buffer]]]:
         return [(topic, parts[1:]) for topic, parts in self._latched.items() if wire.matches(want.topic, topic)]
@@ -298,7 +304,7 @@ class Bus:
         if self._links[0] in events or time.monotonic() - self._served_at > _SERVE_S:
             self._serve()
         items = self._from_pub() if self._subscribe_socket in events else []
-        items += self._from_links(self._links[1] in events)
+        items += self._from_links(events)
         for item in items:
             received += self._order.admit(item)
         if self._order.holding:
@@ -307,15 +313,20 @@ class Bus:
 
     def wait(self, other: zmq.Socket[bytes], timeout_s: float) -> bool:
         """Wait up to ``timeout_s`` for ``other`` or the bus; return whether the bus has something to poll."""
-        if other not in self._poller:
-            self._poller.register(other, zmq.POLLIN)
-        events = self._events(0.0 if self._backlog else timeout_s)
-        return bool(self._backlog) or self._order.holding or any(one is not other for one in events)
+        self._waiter.add(other, watched=True)
+        self._pending = self._events(0.0 if self._backlog else timeout_s) - {other}
+        return bool(self._backlog or self._pending) or self._order.holding
 
-    def _events(self, timeout_s: float) -> set[object]:
+    def _events(self, timeout_s: float) -> set[Any]:
+        """Return what is ready; it is to be read until it is empty, for it is not told twice."""
         if self._order.holding or self._outgoing.waiting:
             timeout_s = min(timeout_s, _RESTLESS_S)
-        return {entrance for entrance, _ in self._poller.poll(round(timeout_s * 1000))}
+        for link, end in zip(self._links, (self._outgoing, self._incoming), strict=True):
+            if end.wrote:
+                end.wrote = False
+                self._waiter.touch(link)
+        pending, self._pending = self._pending, set()
+        return pending | self._waiter.wait(0.0 if pending else timeout_s)
 
     def _from_pub(self) -> list[Item[Received]]:
         items: list[Item[Received]] = []
@@ -349,13 +360,15 @@ class Bus:
         received = Received(topic, envelope.host, envelope.count, message)
         return Item(envelope.host, topic, envelope.count, "pub", received)
 
-    def _from_links(self, over_socket: bool) -> list[Item[Received]]:
-        arrivals = self._incoming.receive() if over_socket else []
-        rung, came, went = self._incoming.ring(set(self._incoming.descriptors))  # after the socket: these are older
+    def _from_links(self, events: set[Any]) -> list[Item[Received]]:
+        arrivals = self._incoming.receive() if self._links[1] in events else []
+        # After the socket, and all of it where something came there: what was rung before that was sent is older.
+        at = set(self._incoming.descriptors) & (events if not arrivals else set(self._incoming.descriptors))
+        rung, came, went = self._incoming.ring(at, empty=bool(arrivals)) if at else ([], [], [])
         for descriptor in came:
-            self._poller.register(descriptor, zmq.POLLIN)
+            self._waiter.add(descriptor)
         for descriptor in went:
-            self._poller.unregister(descriptor)
+            self._waiter.remove(descriptor)
         if not rung and not arrivals:
             return []
         newest = {arrival.topic: arrival for arrival in rung}
@@ -426,7 +439,7 @@ class Bus:
                 continue
             wanted = event[1:]
             if wanted.startswith(_HELLO):
-                self._publish_socket.send_multipart([wanted, self.name.encode()])
+                self._send([wanted, self.name.encode()])
                 continue
             for topic, frames in self._latched.items():
                 if topic.encode().startswith(wanted):

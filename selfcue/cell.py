@@ -17,10 +17,11 @@ import msgspec
 import numpy as np
 
 from selfcue import codec
+from selfcue.calls import Service
 from selfcue.clock import Clock
 from selfcue.errors import BadInputError, SelfcueError, UsageError
 from selfcue.messages import NEVER_RELIABLE, JournalEvent, Message, type_name
-from selfcue.node import M, Node, Publisher
+from selfcue.node import M, Node, Publisher, R
 from selfcue.qos import Qos, of_node, stronger
 from selfcue.qos import parse as parse_qos
 from selfcue.state import State
@@ -68,9 +69,11 @@ class CellLink:
     def now_ns(self) -> int:
         return self._cell.clock.now_ns()
 
-    def advertise(self, topic: str, kind: type[M], *, latched: bool = False) -> Publisher[M]:
+    def advertise(self, topic: str, kind: type[M], *, latched: bool = False, rate_hz: float = 0.0) -> Publisher[M]:
         topic = self._remap.get(topic, topic)
         self._cell.announce(topic, kind)
+        if rate_hz > 0:
+            self._cell.asked_hz[topic] = rate_hz
         return _Publisher(self._cell, self._node, topic, kind, latched=latched)
 
     def subscribe(
@@ -86,6 +89,9 @@ class CellLink:
         found = of_node(keep, asked, lockstep=self.lockstep)
         self._cell.add_route(topic, Route(self._node, kind, handler, keep, found))
 
+    def serve(self, name: str, request: type[Any], reply: type[R], handler: Callable[[Any], R]) -> None:
+        self._cell.services[f"{self._node.name}/{name}"] = Service(request, reply, handler)
+
     def journal(self, kind: str, **detail: str | int | float | bool) -> None:
         self._journal.publish(JournalEvent(stamp_ns=self.now_ns(), kind=kind, detail=detail))
 
@@ -100,6 +106,8 @@ class Cell:
         self.nodes: list[Node] = []
         self.topics: dict[str, type[Message]] = {}
         self.drops: dict[str, int] = {}
+        self.asked_hz: dict[str, float] = {}
+        self.services: dict[str, Service] = {}
         self._outlet = outlet
         self._routes: dict[str, list[Route]] = {}
         self._seq: dict[tuple[str, str], int] = {}

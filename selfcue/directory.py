@@ -33,6 +33,8 @@ class Card(msgspec.Struct, frozen=True):
         desk: where calls are answered (``selfcue.calls``); empty where none are.
         calls: name of each call to its types, ``Request -> Reply``.
         nodes: names of the nodes that live there.
+        hears: topics that it subscribes to.
+        run_dir: folder of the run that it belongs to; empty for tools.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Card(msgspec.Struct, frozen=True):
     desk: str = ""
     calls: dict[str, str] = {}
     nodes: tuple[str, ...] = ()
+    hears: tuple[str, ...] = ()
+    run_dir: str = ""
 
 
 class Directory(Protocol):

@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import zmq
 
 from selfcue import lockstep, plugins, snapshot
 from selfcue.bus import Bus
+from selfcue.calls import Desk
 from selfcue.cell import Cell
 from selfcue.clock import Pacer, TickClock, WallClock
 from selfcue.config.decode import decode
@@ -20,16 +20,16 @@ from selfcue.config.launch import NodeSpec
 from selfcue.directory import Directory
 from selfcue.errors import BadInputError, SelfcueError
 from selfcue.lockstep import Activate, Conductor, Follower, Inflow, Stop, Stopped, Tick
-from selfcue.messages import Message, NodeHealth, type_name
+from selfcue.messages import JournalEvent, Message, type_name
 from selfcue.node import ClockOwner, Node
+from selfcue.params import ParamDesk
+from selfcue.reporter import UNCOUNTED, Reporter
 from selfcue.state import State
 from selfcue.system import System
 
 MEET_TIMEOUT_S = 60.0
 MEET_AGAIN_S = 2.0
 PATIENCE_S = 60.0
-HEALTH_PERIOD_S = 1.0
-HEALTH_TOPIC = "node/health"
 _log = logging.getLogger(__name__)
 
 
@@ -66,11 +66,11 @@ class Host:
         self._control: zmq.Socket[bytes] | None = None
         self._clock: TickClock | WallClock = TickClock() if system.owner else WallClock()
         self._cell = Cell(clock=self._clock, run_dir=run_dir, lockstep=bool(system.owner), outlet=self._send)
-        self._health_at = time.monotonic()
+        self._desk: Desk | None = None
+        self._params = ParamDesk(self._cell.nodes, self._journal_param)
+        self._node_hz = {} if system.owner else {spec.name: spec.rate_hz for spec in system.spec.processes[process]}
+        self._reporter = Reporter(process, self._cell, self._node_hz, sharers=sharers)
         self._resumed: tuple[Tick, list[tuple[str, Message]]] | None = None
-        self._usage = psutil.Process()
-        self._used_s = 0.0
-        self._sent_before: dict[str, int] = {}
 
     @property
     def leads(self) -> bool:
@@ -97,6 +97,8 @@ class Host:
             finally:
                 if self._control is not None:
                     self._control.close(linger=0)
+                if self._desk is not None:
+                    self._desk.close()
                 if self._bus is not None:
                     self._bus.close()
 
@@ -111,7 +113,7 @@ class Host:
         )
         for topic in self._cell.subscriptions:
             self._bus.subscribe(topic, self._cell.qos(topic))
-        self._inflow = Inflow(self._process, self._cell.subscriptions)
+        self._inflow = Inflow(self._process, [topic for topic in self._cell.subscriptions if topic not in UNCOUNTED])
         endpoint = ""
         if self._system.owner and self._system.owner[0] == self._process:
             self._control = self._context.socket(zmq.ROUTER)
@@ -119,7 +121,17 @@ class Host:
             self._control.bind(endpoint)
         if self._system.resume:
             self._load()
-        self._bus.enter({topic: type_name(kind) for topic, kind in self._cell.topics.items()}, clock=endpoint)
+        self._desk = Desk(self._directory.endpoint(self._process, "calls"), context=self._context)
+        for name, service in {**self._params.services, **self._cell.services}.items():
+            self._desk.serve(name, service)
+        self._bus.enter(
+            {topic: type_name(kind) for topic, kind in self._cell.topics.items()},
+            clock=endpoint,
+            desk=self._desk.endpoint,
+            calls=self._desk.types,
+            nodes=tuple(node.name for node in self._cell.nodes),
+            run_dir=str(self._run_dir.resolve()),
+        )
         others = set(self._system.spec.processes) - {self._process}
         if self._again:
             self._meet_who_is_there(others)
@@ -145,6 +157,7 @@ class Host:
         self._bus.seen.update(self._inflow.taken)
         for topic, frames in state.meta["latched"].items():
             self._bus.latched[topic] = [state.arrays[f"latched/{topic}/{i}"].tobytes() for i in range(frames)]
+        self._params.restore(state.meta.get("params", {}))
         tick = Tick(state.meta["k"], state.meta["now_ns"], state.meta["counts"])
         self._resumed = (tick, inbox)
 
@@ -231,8 +244,10 @@ class Host:
         if tick.snapshot:
             snapshot.write_part(self._run_dir, tick.snapshot, self._process, self._state(tick, inbox))
         self._clock.advance(tick.now_ns)
+        self._answer_calls()  # after the snapshot: what a call publishes belongs to this tick
+        self._reporter.heard(inbox)
         self._cell.tick(tick.now_ns, inbox)
-        self._report_health()
+        self._reporter.report(self._bus)
 
     def _gather(self, order: Tick | Stop) -> list[tuple[str, Message]]:
         deadline = time.monotonic() + PATIENCE_S
@@ -254,9 +269,10 @@ class Host:
             "k": tick.k,
             "now_ns": tick.now_ns,
             "counts": tick.counts,
-            "sent": {topic: number for topic, number in self._bus.sent.items() if topic != HEALTH_TOPIC},
+            "sent": {topic: number for topic, number in self._bus.sent.items() if topic not in UNCOUNTED},
             "taken": [[process, topic, number] for (process, topic), number in sorted(self._inflow.taken.items())],
             "latched": {topic: len(frames) for topic, frames in latched.items()},
+            "params": self._params.changed,
         }
         return State(meta, arrays).nested(cell=self._cell.state(inbox))
 
@@ -267,23 +283,27 @@ class Host:
     # -- live ------------------------------------------------------------------------------------------------------
 
     def _live(self) -> None:
-        rates = {spec.name: spec.rate_hz for spec in self._system.spec.processes[self._process]}
+        assert self._bus is not None
+        assert self._desk is not None
+        self._bus.watch(self._desk.socket)
         self._cell.activate()
         due = {node.name: time.monotonic() for node in self._cell.nodes}
-        assert self._bus is not None
         while not self.stop.is_set():
             left = min(due.values()) - time.monotonic()
             came = self._bus.poll(max(0.0, min(left, 0.1)))
-            inbox = [(one.topic, one.message) for one in came if one.topic != HEALTH_TOPIC] + self._cell.take_pending()
+            inbox = [(one.topic, one.message) for one in came] + self._cell.take_pending()
+            self._reporter.heard(inbox)
             self._cell.deliver(self._cell.newest(inbox))
+            self._answer_calls()
             for node in self._cell.nodes:
                 now = time.monotonic()
                 if now >= due[node.name]:
                     self._cell.step(node, self._clock.now_ns())
-                    period_s = 1.0 / rates[node.name]
+                    self._reporter.vitals.stepped(node.name, self._clock.now_ns())
+                    period_s = 1.0 / self._node_hz[node.name]
                     due[node.name] = max(due[node.name] + period_s, now)  # a late step is not made up for
             self._cell.think(self._clock.now_ns())
-            self._report_health()
+            self._reporter.report(self._bus)
             self._bus.connect_present(every_s=0.5)
             self._bus.forget_gone()
 
@@ -292,6 +312,18 @@ class Host:
     def _send(self, topic: str, message: Message, latched: bool) -> None:
         if self._bus is not None:
             self._bus.publish(topic, message, latched=latched)
+            self._reporter.vitals.published(topic, self._clock.now_ns())
+
+    def _answer_calls(self) -> None:
+        if self._desk is not None:
+            self._desk.answer()
+
+    def _journal_param(self, node: Node, name: str, value: object) -> None:
+        plain = value if isinstance(value, str | int | float | bool) else str(value)
+        event = JournalEvent(
+            stamp_ns=self._clock.now_ns(), kind="param", detail={"node": node.name, "name": name, "value": plain}
+        )
+        self._cell.publish(node, "journal", event, latched=False)
 
     def _take_in(self, timeout_s: float) -> None:
         assert self._bus is not None
@@ -312,33 +344,6 @@ class Host:
         """The owner is not stopped in the middle of a tick; the others stop when it tells them, or on abort."""
         if self.abort.is_set() or (self.stop.is_set() and not self._conducting):
             raise Stopped
-
-    def _report_health(self) -> None:
-        now = time.monotonic()
-        if self._bus is None or now - self._health_at < HEALTH_PERIOD_S:
-            return
-        period_s = now - self._health_at
-        self._health_at = now
-        used_s = time.process_time() if self._sharers == 1 else time.thread_time()
-        share = (used_s - self._used_s) / period_s
-        self._used_s = used_s
-        health = NodeHealth(
-            stamp_ns=self._clock.now_ns(),
-            source=self._process,
-            host=self._process,
-            nodes=tuple(node.name for node in self._cell.nodes),
-            rate_hz=self._rates(period_s),
-            drops={**self._cell.drops, **self._bus.drops},
-            cpu_share=share,
-            rss_bytes=self._usage.memory_info().rss // self._sharers,
-        )
-        self._bus.publish(HEALTH_TOPIC, health)
-
-    def _rates(self, period_s: float) -> dict[str, float]:
-        assert self._bus is not None
-        before, now = self._sent_before, dict(self._bus.sent)
-        self._sent_before = now
-        return {topic: (number - before.get(topic, 0)) / period_s for topic, number in now.items() if topic in before}
 
 
 def make_node(spec: NodeSpec, origin: str, process: str) -> Node:

@@ -17,15 +17,16 @@ from selfcue.bus import Bus
 from selfcue.config.launch import Launch, Scalar
 from selfcue.directory import FolderDirectory, current_domain
 from selfcue.errors import BadInputError, SelfcueError
-from selfcue.host import HEALTH_TOPIC, make_node
+from selfcue.host import make_node
 from selfcue.messages import Message, NodeHealth, ProcessStatus, type_name
 from selfcue.notify import Notifier
+from selfcue.reporter import SIGN_TOPIC
 from selfcue.supervisor import Supervisor
 from selfcue.system import System
 
 SUPERVISOR = "supervisor"
 STATUS_TOPIC = "system/process/"
-WATCHED = ("agent/status", "depth/status", "journal", HEALTH_TOPIC)
+WATCHED = ("agent/status", "depth/status", "journal", SIGN_TOPIC)
 _POLL_S = 0.05
 
 Watcher = Callable[[str, Message], None]

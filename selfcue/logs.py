@@ -20,16 +20,21 @@ def node_logger(node: str) -> logging.Logger:
     return logging.getLogger(f"node.{node}")
 
 
+def folder_of(run_dir: Path | str) -> Path:
+    """Return where the logs of a run lie."""
+    return Path(run_dir) / "logs"
+
+
 def file_of(run_dir: Path, process: str) -> Path:
     """Return the log of a process; its folder is made where it is missing."""
-    folder = run_dir / "logs"
+    folder = folder_of(run_dir)
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{process}.log"
 
 
 def file_of_node(run_dir: Path, node: str) -> Path:
     """Return the log of a node; it is there once the node has said something."""
-    return run_dir / "logs" / "nodes" / f"{node}.log"
+    return folder_of(run_dir) / "nodes" / f"{node}.log"
 
 
 def begin(run_dir: Path, nodes: Iterable[str]) -> None:

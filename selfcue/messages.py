@@ -7,6 +7,7 @@ measurement on the system's clock, never the time of arrival.
 
 from __future__ import annotations
 
+import math
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -264,6 +265,42 @@ class NodeHealth(Message, frozen=True, kw_only=True):
     rss_bytes: int
 
 
+HealthKind: TypeAlias = Literal["topic", "input", "node"]
+HealthLevel: TypeAlias = Literal["ok", "slow", "stale"]
+
+
+class Health(Message, frozen=True, kw_only=True):
+    """How one published topic, one input or one node is, said at its source once a second on ``health``.
+
+    Rates and ages are on the system's clock.
+
+    Attributes:
+        kind: ``topic``: published there; ``input``: heard there; ``node``: a node's step.
+        name: of the topic or node.
+        level: ``stale`` is an error: what was last heard must not be used as if it were now.
+        reason: in words where the level is not ``ok``.
+        asked_hz: rate that was asked for; 0: none was.
+        measured_hz: rate since the last word; NaN while unknown.
+        age_s: since it last came; infinite before the first time.
+        drops: messages lost on the way in, since the beginning.
+        temperature_c: of the node's device; NaN without a thermometer.
+    """
+
+    kind: HealthKind
+    name: str
+    level: HealthLevel
+    reason: str = ""
+    asked_hz: float = 0.0
+    measured_hz: float = math.nan
+    age_s: float = math.inf
+    drops: int = 0
+    temperature_c: float = math.nan
+
+    def with_temperature(self, temperature_c: float) -> Health:
+        """Return the same with a temperature."""
+        return msgspec.structs.replace(self, temperature_c=temperature_c)
+
+
 ProcessState: TypeAlias = Literal["starting", "up", "waiting", "ended", "failed"]
 
 
@@ -304,6 +341,7 @@ MESSAGE_TYPES: dict[str, type[Message]] = {
         AgentStatus,
         JournalEvent,
         NodeHealth,
+        Health,
         ProcessStatus,
     )
 }

@@ -12,6 +12,7 @@ thread, so handlers need no locks:
 from __future__ import annotations
 
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from selfcue.qos import Qos
 from selfcue.state import State
 
 M = TypeVar("M", bound=Message)
+R = TypeVar("R")
 M_contra = TypeVar("M_contra", bound=Message, contravariant=True)
 
 
@@ -51,8 +53,11 @@ class Link(Protocol):
         """Return the system's time (the tick's in lock-step)."""
         ...
 
-    def advertise(self, topic: str, kind: type[M], *, latched: bool = False) -> Publisher[M]:
-        """Announce ``topic``; a latched topic hands its last message to whoever subscribes later."""
+    def advertise(self, topic: str, kind: type[M], *, latched: bool = False, rate_hz: float = 0.0) -> Publisher[M]:
+        """Announce ``topic``; a latched topic hands its last message to whoever subscribes later.
+
+        ``rate_hz``: how often messages are meant to come; health says where they do not (0: no promise).
+        """
         ...
 
     def subscribe(
@@ -61,6 +66,14 @@ class Link(Protocol):
         """Have ``handler`` called with each message. ``keep``: live, hold at most that many (0: all, 1: newest).
 
         ``qos``: says more than ``keep`` does, and stands in its place; in lock-step nothing is ever lost.
+        """
+        ...
+
+    def serve(self, name: str, request: type[Any], reply: type[R], handler: Callable[[Any], R]) -> None:
+        """Answer calls of ``NODE/name`` (see ``selfcue.calls``): ``handler`` gets a ``request``, returns a ``reply``.
+
+        Both are msgspec structs. A SelfcueError that it raises goes to whoever asked. In lock-step calls are answered
+        at the beginning of a tick.
         """
         ...
 
@@ -82,6 +95,8 @@ class Node:
     """
 
     Params: ClassVar[type[Any]] = NoParams
+    LIVE_PARAMS: ClassVar[tuple[str, ...]] = ()
+    """Fields of ``Params`` that may change while the node is at work (``selfcue param set``); see ``retune``."""
 
     def __init__(self, name: str, params: Any) -> None:
         self.name = name
@@ -97,6 +112,18 @@ class Node:
 
     def activate(self) -> None:
         """The system is complete: latched messages and first data may go out."""
+
+    def retune(self, params: Any) -> None:
+        """Go on with ``params``: checked, and different in fields of ``LIVE_PARAMS`` alone. Called between steps.
+
+        A node that derives anything from its parameters overrides this; BadInputError refuses the change.
+        """
+        self.params = params
+
+    @property
+    def temperature_c(self) -> float:
+        """Temperature of the node's device in degrees Celsius; NaN where there is no thermometer."""
+        return math.nan
 
     def step(self, now_ns: int) -> None:
         """Act once per tick (lock-step) or period (live)."""

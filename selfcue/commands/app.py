@@ -10,7 +10,7 @@ import typer.core
 from typer.main import get_command
 
 from selfcue import __version__, plugins
-from selfcue.commands import doctor, replay, report, run, topic, unit
+from selfcue.commands import doctor, node, param, replay, report, run, top, topic, unit
 from selfcue.errors import SelfcueError
 
 
@@ -50,7 +50,10 @@ def build() -> Any:
     app.command("report")(report.report)
     app.command("doctor")(doctor.doctor)
     app.command("unit")(unit.unit)
+    app.command("top")(top.top)
     app.add_typer(topic.app, name="topic")
+    app.add_typer(node.app, name="node")
+    app.add_typer(param.app, name="param")
     command = get_command(app)
     command.plugged = {point.name: point for point in plugins.points(plugins.COMMANDS)}  # type: ignore[attr-defined]
     return command

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-import os
+import statistics
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-import msgspec
-import numpy as np
 import typer
 
-from selfcue.bus import Bus, Received
-from selfcue.directory import FolderDirectory
+from selfcue import codec
+from selfcue.bus import Received
+from selfcue.clock import WallClock
+from selfcue.commands.listen import cards_present, listen, plain, topics_present, type_of
 from selfcue.errors import BadInputError
+from selfcue.messages import MESSAGE_TYPES, Message
 
-app = typer.Typer(help="Topics of the running system: list, echo, hz.", no_args_is_help=True)
+app = typer.Typer(help="Topics of the running system: list, info, type, echo, hz, bw, delay.", no_args_is_help=True)
 _JSON = typer.Option(False, "--json", help="One JSON object per line.")
-
-
-def topics_present() -> dict[str, tuple[str, list[str]]]:
-    """Return topic to (type, processes that publish it) of the running system."""
-    found: dict[str, tuple[str, list[str]]] = {}
-    for card in FolderDirectory().cards():
-        for name, kind in card.topics.items():
-            found.setdefault(name, (kind, []))[1].append(card.name)
-    return dict(sorted(found.items()))
+_TOPIC = typer.Argument(..., help="Name of the topic.")
+_WINDOW = typer.Option(100, min=2, help="Measure over that many messages.")
+_COUNT = typer.Option(0, help="Stop after that many messages (0: go on until Ctrl-C).")
+_TIMEOUT = typer.Option(0.0, "--timeout", help="Stop after that many seconds without one (0: never).")
 
 
 @app.command("list")
@@ -42,15 +38,34 @@ def list_topics(as_json: bool = _JSON) -> None:
 
 
 @app.command()
-def echo(
-    topic: str = typer.Argument(..., help="Name of the topic."),
-    count: int = typer.Option(0, help="Stop after that many messages (0: go on until Ctrl-C)."),
-    timeout_s: float = typer.Option(0.0, "--timeout", help="Stop after that many seconds without one (0: never)."),
-    as_json: bool = _JSON,
-) -> None:
+def info(topic: str = _TOPIC, as_json: bool = _JSON) -> None:
+    """Say what a topic carries, who publishes it and who listens."""
+    kind = type_of(topic)
+    cards = cards_present()
+    hears = [card.name for card in cards if any(_matches(wanted, topic) for wanted in card.hears)]
+    publishers = [card.name for card in cards if topic in card.topics]
+    if as_json:
+        row = {"topic": topic, "type": kind, "publishers": publishers, "subscribers": hears, "fields": _fields(kind)}
+        typer.echo(json.dumps(row))
+        return
+    typer.echo(f"topic        {topic}\ntype         {kind}")
+    typer.echo(f"publishers   {', '.join(publishers)}\nsubscribers  {', '.join(hears) or '-'}")
+    for name, what in _fields(kind).items():
+        typer.echo(f"  {name:<22} {what}")
+
+
+@app.command("type")
+def type_(topic: str = _TOPIC, as_json: bool = _JSON) -> None:
+    """Print the type of a topic's messages."""
+    kind = type_of(topic)
+    typer.echo(json.dumps({"topic": topic, "type": kind}) if as_json else kind)
+
+
+@app.command()
+def echo(topic: str = _TOPIC, count: int = _COUNT, timeout_s: float = _TIMEOUT, as_json: bool = _JSON) -> None:
     """Print the messages of a topic as they come; arrays by shape and range."""
-    for number, one in enumerate(_listen(topic, timeout_s), start=1):
-        fields = {name: _plain(getattr(one.message, name)) for name in one.message.__struct_fields__}
+    for number, one in enumerate(listen(topic, timeout_s), start=1):
+        fields = {name: plain(getattr(one.message, name)) for name in one.message.__struct_fields__}
         typer.echo(json.dumps(fields) if as_json else "  ".join(f"{key}={value}" for key, value in fields.items()))
         if number == count:
             return
@@ -58,62 +73,125 @@ def echo(
 
 @app.command()
 def hz(
-    topic: str = typer.Argument(..., help="Name of the topic."),
-    window: int = typer.Option(100, min=2, help="Average over that many messages."),
-    count: int = typer.Option(0, help="Stop after that many messages (0: go on until Ctrl-C)."),
-    timeout_s: float = typer.Option(0.0, "--timeout", help="Stop after that many seconds without one (0: never)."),
-    as_json: bool = _JSON,
+    topic: str = _TOPIC, window: int = _WINDOW, count: int = _COUNT, timeout_s: float = _TIMEOUT, as_json: bool = _JSON
 ) -> None:
     """Measure how often messages come: on the wall's clock and on the system's own."""
     walls: deque[float] = deque(maxlen=window)
     stamps: deque[int] = deque(maxlen=window)
-    said = time.monotonic()
-    for number, one in enumerate(_listen(topic, timeout_s), start=1):
+
+    def take(one: Received) -> dict[str, float]:
         walls.append(time.monotonic())
         stamps.append(one.message.stamp_ns)
-        last = number == count
-        if len(walls) > 1 and (last or walls[-1] - said >= 1.0):
-            said = walls[-1]
-            wall_hz = (len(walls) - 1) / max(walls[-1] - walls[0], 1e-9)
-            span_s = (stamps[-1] - stamps[0]) * 1e-9
-            stamp_hz = (len(stamps) - 1) / span_s if span_s > 0 else 0.0
-            if as_json:
-                typer.echo(json.dumps({"topic": topic, "wall_hz": wall_hz, "stamp_hz": stamp_hz, "n": len(walls)}))
-            else:
-                typer.echo(f"{wall_hz:.1f} Hz on the wall's clock, {stamp_hz:.1f} Hz by stamps ({len(walls)} messages)")
-        if last:
+        span_s = (stamps[-1] - stamps[0]) * 1e-9
+        gaps = [b - a for a, b in zip(walls, list(walls)[1:], strict=False)] or [0.0]
+        return {
+            "wall_hz": (len(walls) - 1) / max(walls[-1] - walls[0], 1e-9),
+            "stamp_hz": (len(stamps) - 1) / span_s if span_s > 0 else 0.0,
+            "longest_gap_s": max(gaps),
+            "n": len(walls),
+        }
+
+    def say(found: dict[str, float]) -> str:
+        return (
+            f"{found['wall_hz']:.1f} Hz on the wall's clock, {found['stamp_hz']:.1f} Hz by stamps, longest gap "
+            f"{found['longest_gap_s'] * 1e3:.1f} ms ({found['n']} messages)"
+        )
+
+    _measure(topic, take, say, count=count, timeout_s=timeout_s, as_json=as_json)
+
+
+@app.command()
+def bw(
+    topic: str = _TOPIC, window: int = _WINDOW, count: int = _COUNT, timeout_s: float = _TIMEOUT, as_json: bool = _JSON
+) -> None:
+    """Measure how many bytes come: header and arrays, as they travel."""
+    walls: deque[float] = deque(maxlen=window)
+    sizes: deque[int] = deque(maxlen=window)
+
+    def take(one: Received) -> dict[str, float]:
+        walls.append(time.monotonic())
+        sizes.append(size_of(one.message))
+        span_s = max(walls[-1] - walls[0], 1e-9)
+        return {
+            "bytes_per_s": (sum(sizes) - sizes[0]) / span_s,
+            "mean_bytes": statistics.fmean(sizes),
+            "largest_bytes": max(sizes),
+            "n": len(sizes),
+        }
+
+    def say(found: dict[str, float]) -> str:
+        return (
+            f"{found['bytes_per_s'] / 1e6:.3f} MB/s, {found['mean_bytes'] / 1e3:.1f} kB a message, largest "
+            f"{found['largest_bytes'] / 1e3:.1f} kB ({found['n']} messages)"
+        )
+
+    _measure(topic, take, say, count=count, timeout_s=timeout_s, as_json=as_json)
+
+
+@app.command()
+def delay(
+    topic: str = _TOPIC, window: int = _WINDOW, count: int = _COUNT, timeout_s: float = _TIMEOUT, as_json: bool = _JSON
+) -> None:
+    """Measure the time from measurement (stamp_ns) to here, on the wall's clock."""
+    owner = next((card.name for card in cards_present() if card.clock), "")
+    if owner:
+        raise BadInputError(f"process {owner!r} makes the time of this system; delays to the wall's clock mean nothing")
+    clock = WallClock()
+    delays: deque[float] = deque(maxlen=window)
+
+    def take(one: Received) -> dict[str, float]:
+        delays.append((clock.now_ns() - one.message.stamp_ns) * 1e-9)
+        return {
+            "median_s": statistics.median(delays),
+            "least_s": min(delays),
+            "largest_s": max(delays),
+            "n": len(delays),
+        }
+
+    def say(found: dict[str, float]) -> str:
+        return (
+            f"median {found['median_s'] * 1e3:.2f} ms, least {found['least_s'] * 1e3:.2f} ms, largest "
+            f"{found['largest_s'] * 1e3:.2f} ms ({found['n']} messages)"
+        )
+
+    _measure(topic, take, say, count=count, timeout_s=timeout_s, as_json=as_json)
+
+
+def _measure(
+    topic: str,
+    take: Callable[[Received], dict[str, float]],
+    say: Callable[[dict[str, float]], str],
+    *,
+    count: int,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    """Feed messages to ``take`` and print once a second, and at the end, what it makes of them."""
+    said = time.monotonic()
+    for number, one in enumerate(listen(topic, timeout_s), start=1):
+        found = take(one)
+        if number == count or (found["n"] > 1 and time.monotonic() - said >= 1.0):
+            said = time.monotonic()
+            typer.echo(json.dumps({"topic": topic, **found}) if as_json else say(found))
+        if number == count:
             return
 
 
-def _listen(topic: str, timeout_s: float) -> Iterator[Received]:
-    known = topics_present()
-    if topic not in known:
-        names = ", ".join(known) or "none: no system runs in this domain (see SELFCUE_DOMAIN)"
-        raise BadInputError(f"nobody publishes {topic!r}; there is: {names}")
-    with _tool_bus() as bus:
-        bus.subscribe(topic)
-        heard = time.monotonic()
-        while True:
-            bus.connect_present(every_s=0.5)
-            for one in bus.poll(0.1):
-                heard = time.monotonic()
-                yield one
-            if timeout_s and time.monotonic() - heard > timeout_s:
-                raise BadInputError(f"no message on {topic!r} for {timeout_s} s")
+def size_of(message: Message) -> int:
+    """Return how many bytes ``message`` takes on the wire, its topic apart."""
+    return sum(memoryview(frame).nbytes for frame in codec.encode(message, host="", count=0))
 
 
-@contextmanager
-def _tool_bus() -> Iterator[Bus]:
-    bus = Bus(f"tool-{os.getpid()}", FolderDirectory(), queue=100)
-    try:
-        yield bus
-    finally:
-        bus.close()
+def _matches(wanted: str, topic: str) -> bool:
+    return topic == wanted or (wanted.endswith("/") and topic.startswith(wanted))
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        finite = value[np.isfinite(value)] if value.dtype.kind == "f" else value
-        span = [float(finite.min()), float(finite.max())] if finite.size else None
-        return {"shape": list(value.shape), "dtype": str(value.dtype), "range": span}
-    return msgspec.to_builtins(value)
+def _fields(kind: str) -> dict[str, Any]:
+    """Return the fields of a message type with what they hold, those of all messages first."""
+    found = MESSAGE_TYPES.get(kind)
+    if found is None:
+        return {}
+    written: dict[str, str] = {}
+    for one in reversed(found.__mro__):
+        written.update(inspect.get_annotations(one))
+    return {name: str(written.get(name, "")) for name in found.__struct_fields__}

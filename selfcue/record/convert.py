@@ -35,6 +35,8 @@ _WRITTEN: tuple[Converter[Any], ...] = (
     status.AgentStatusConverter(),
     status.JournalEventConverter(),
     status.NodeHealthConverter(),
+    status.HealthConverter(),
+    status.ProcessStatusConverter(),
 )
 _READ: tuple[Converter[Any], ...] = (images.JpegConverter(), status.TwistConverter())
 

@@ -8,9 +8,14 @@ from typing import Any, get_args, get_type_hints
 
 from selfcue.messages import (
     AgentStatus,
+    Health,
+    HealthKind,
+    HealthLevel,
     JournalEvent,
     LearnerStatus,
     NodeHealth,
+    ProcessState,
+    ProcessStatus,
     SafeCommand,
     Trust,
     TrustLevel,
@@ -22,6 +27,9 @@ from selfcue.record.converter import Converter
 from selfcue.record.fields import Values, choice, join, split, twist, vector_of
 
 _LEVELS: tuple[str, ...] = get_args(TrustLevel)
+_KINDS: tuple[str, ...] = get_args(HealthKind)
+_HEALTH_LEVELS: tuple[str, ...] = get_args(HealthLevel)
+_PROCESS_STATES: tuple[str, ...] = get_args(ProcessState)
 _STATES: tuple[str, ...] = get_args(get_type_hints(AgentStatus)["state"])
 
 
@@ -208,6 +216,39 @@ class NodeHealthConverter(Converter[NodeHealth]):
             "cpu_share": values["cpu_share"],
             "rss_bytes": values["rss_bytes"],
         }
+
+
+class HealthConverter(Converter[Health]):
+    """Rates, ages and levels at the source."""
+
+    kind = Health
+    schema = "selfcue_msgs/msg/Health"
+    _FIELDS = ("kind", "name", "level", "reason", "asked_hz", "measured_hz", "age_s", "drops", "temperature_c")
+
+    def pack(self, message: Health) -> Values:
+        return {name: getattr(message, name) for name in self._FIELDS}
+
+    def unpack(self, values: Mapping[str, Any]) -> Values:
+        fields = {name: values[name] for name in self._FIELDS}
+        fields["kind"] = choice(values["kind"], _KINDS, "health field 'kind'")
+        fields["level"] = choice(values["level"], _HEALTH_LEVELS, "health field 'level'")
+        return fields
+
+
+class ProcessStatusConverter(Converter[ProcessStatus]):
+    """What the supervisor says of a process."""
+
+    kind = ProcessStatus
+    schema = "selfcue_msgs/msg/ProcessStatus"
+    _FIELDS = ("process", "state", "pid", "restarts", "reason")
+
+    def pack(self, message: ProcessStatus) -> Values:
+        return {name: getattr(message, name) for name in self._FIELDS}
+
+    def unpack(self, values: Mapping[str, Any]) -> Values:
+        fields = {name: values[name] for name in self._FIELDS}
+        fields["state"] = choice(values["state"], _PROCESS_STATES, "process field 'state'")
+        return fields
 
 
 def _motion(values: Mapping[str, Any]) -> Values:

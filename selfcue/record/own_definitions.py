@@ -97,4 +97,27 @@ int64[] drop_counts
 float64 cpu_share
 int64 rss_bytes
 """,
+    "selfcue_msgs/msg/Health": """\
+std_msgs/Header header
+# topic, input or node, and its name
+string kind
+string name
+# ok, slow or stale
+string level
+string reason
+float64 asked_hz
+float64 measured_hz
+float64 age_s
+int64 drops
+float64 temperature_c
+""",
+    "selfcue_msgs/msg/ProcessStatus": """\
+std_msgs/Header header
+string process
+# starting, up, waiting, ended or failed
+string state
+int64 pid
+int64 restarts
+string reason
+""",
 }

@@ -7,9 +7,17 @@ import sys
 import time
 from dataclasses import dataclass
 
+import msgspec
+
 from selfcue.errors import BadInputError
 from selfcue.messages import JournalEvent
 from selfcue.node import Link, Node
+
+
+class Word(msgspec.Struct, frozen=True):
+    """Asked and answered by Beat."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -17,19 +25,31 @@ class BeatParams:
     """Settings of Beat."""
 
     topic: str = "beat"
+    step: int = 1
+    rate_hz: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.step < 1:
+            raise ValueError(f"step is {self.step}; it must be at least 1")
 
 
 class Beat(Node):
-    """Publishes its count at every step."""
+    """Publishes its count at every step, and says ``twice`` what it is asked to."""
 
     Params = BeatParams
+    LIVE_PARAMS = ("step",)
 
     def configure(self, link: Link) -> None:
         self.count = 0
-        self.out = link.advertise(self.params.topic, JournalEvent)
+        self.out = link.advertise(self.params.topic, JournalEvent, rate_hz=self.params.rate_hz)
+        link.serve("twice", Word, Word, lambda word: Word(word.text * 2))
+
+    @property
+    def temperature_c(self) -> float:
+        return 41.5
 
     def step(self, now_ns: int) -> None:
-        self.count += 1
+        self.count += self.params.step
         self.out.publish(JournalEvent(stamp_ns=now_ns, kind="beat", detail={"count": self.count}))
 
 

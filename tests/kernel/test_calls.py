@@ -173,9 +173,10 @@ def test_lengths_are_limited_on_both_ends(answer: Callable[..., Answering], dire
         call(directory, "player/seek", Seek(1.0, "x" * calls.MAX_CALL_BYTES), Place, timeout_s=20)
     with pytest.raises(SelfcueError, match="a reply of 12000"):  # the note comes back twice
         call(directory, "player/seek", Seek(1.0, "x" * 600_000), Place, timeout_s=20)
-    with zmq.Context.instance().socket(zmq.DEALER) as stranger:
-        stranger.connect(one.desk.endpoint)
-        stranger.send(b"x" * (2 * calls.MAX_CALL_BYTES))  # refused before it is read: the connection ends
+    stranger = zmq.Context.instance().socket(zmq.DEALER)
+    stranger.connect(one.desk.endpoint)
+    stranger.send(b"x" * (2 * calls.MAX_CALL_BYTES))  # refused before it is read: the connection ends
+    stranger.close(linger=0)
     assert call(directory, "player/seek", Seek(3.0), Place, timeout_s=20).at_s == 3.0
 
 

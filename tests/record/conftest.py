@@ -13,6 +13,7 @@ from selfcue.messages import (
     CameraInfo,
     Contact,
     Estimate,
+    Health,
     Image,
     Imu,
     JournalEvent,
@@ -21,6 +22,7 @@ from selfcue.messages import (
     NodeHealth,
     Odometry,
     PointCloud,
+    ProcessStatus,
     SafeCommand,
     Trust,
     Truth,
@@ -149,5 +151,21 @@ def samples() -> list[Message]:
             drops={"imu queue": 4},
             cpu_share=0.8,
             rss_bytes=1 << 31,
+        ),
+        Health(
+            stamp_ns=stamp,
+            source="body",
+            kind="topic",
+            name="imu",
+            level="slow",
+            reason="120.0 Hz; 200 Hz were asked for",
+            asked_hz=200.0,
+            measured_hz=120.0,
+            age_s=0.01,
+            drops=3,
+            temperature_c=41.5,
+        ),
+        ProcessStatus(
+            stamp_ns=stamp, source="supervisor", process="camera", state="waiting", pid=0, restarts=2, reason="lost"
         ),
     ]

@@ -214,7 +214,7 @@ class LiveLink:
         self.journalled: list[str] = []
         self.now_ns = WallClock().now_ns
 
-    def advertise(self, topic: str, kind: type[Message], *, latched: bool = False) -> Any:
+    def advertise(self, topic: str, kind: type[Message], *, latched: bool = False, rate_hz: float = 0.0) -> Any:
         sent = self.sent.setdefault(topic, [])
 
         class Into:
@@ -226,6 +226,9 @@ class LiveLink:
 
     def subscribe(self, *args: Any, **settings: Any) -> None:
         raise AssertionError("a camera listens to nobody")
+
+    def serve(self, *args: Any) -> None:
+        raise AssertionError("a camera answers nobody")
 
     def journal(self, kind: str, **detail: Any) -> None:
         self.journalled.append(kind)
