@@ -59,7 +59,8 @@ def sparse_tensor(matrix: Any) -> Tensor:
     """Return a scipy matrix as a coalesced torch COO tensor, float32."""
     coo = matrix.tocoo()
     places = torch.from_numpy(np.stack((coo.row, coo.col)).astype(np.int64))
-    return torch.sparse_coo_tensor(places, torch.from_numpy(coo.data.astype(np.float32)), coo.shape).coalesce()
+    values = torch.from_numpy(coo.data.astype(np.float32))
+    return torch.sparse_coo_tensor(places, values, coo.shape, check_invariants=True).coalesce()
 
 
 def _rows_to_one(matrix: Any) -> Any:

@@ -30,7 +30,7 @@ class SCGCConfig:
 
     Attributes:
         n_clusters: how many clusters to find.
-        variant: ``star`` (SCGC*: no decoder, all hops up to ``order``) or ``plain`` (SCGC: decoder, the last hop alone).
+        variant: ``star`` (SCGC*: no decoder, all hops up to ``order``) or ``plain`` (decoder, the last hop alone).
         order: how many hops away a node still counts as a positive.
         sharpness: multiplies the cosine in the contrast; the paper's tau, one over a temperature.
         alpha: weight of the contrast. 0: the graph plays no part.

@@ -192,7 +192,7 @@ class ItemSSL(TorchMethod[Interactions, ItemSSLConfig]):
 
     @torch.no_grad()
     def recommend(self, data: Interactions, rows: IntArray, *, k: int = 20) -> tuple[IntArray, npt.NDArray[np.float32]]:
-        """Return the best ``k`` items (R, k) for the users ``rows`` (R,) and their cosines; known pairs are left out."""
+        """Return the best ``k`` items (R, k) for users ``rows`` (R,) and their cosines; known pairs are left out."""
         query = self._towers(data).query(torch.from_numpy(data.users.matrix()[rows])).numpy()
         return top_items(query @ self.transform(data).T, data, rows, k)
 

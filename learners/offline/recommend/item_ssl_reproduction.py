@@ -49,7 +49,7 @@ class Run:
 
 
 def slices(top: np.ndarray, rows: np.ndarray, task: RankTask) -> dict[str, float]:
-    """Return recall and NDCG at 10 and 50: of all aircraft, of those in the tail (``tail_``), of cold ones (``cold_``)."""
+    """Return recall and NDCG at 10 and 50: of all aircraft, those in the tail (``tail_``), cold ones (``cold_``)."""
     count = np.bincount(task.data.item, minlength=task.data.n_items)
     order = np.argsort(count, kind="stable")
     tail = np.zeros(len(count), dtype=np.bool_)
@@ -107,9 +107,9 @@ def experiments() -> list[Experiment]:
             ),
             note=(
                 "Query: carrier, origin, destination, hour; item: an aircraft with maker, model, year, engines, seats. "
-                "A pair counts where it first comes: January to August trains, September and October validate, the rest "
-                "is to be found among all aircraft that did not fly it before. Tail: the 80 % of aircraft with fewest "
-                "pairs; cold: 5 pairs at most."
+                "A pair counts where it first comes: January to August trains, September and October validate, the "
+                "rest is to be found among all aircraft that did not fly it before. Tail: the 80 % of aircraft with "
+                "fewest pairs; cold: 5 pairs at most."
             ),
             size="about 1 minute a run on one thread",
         )
