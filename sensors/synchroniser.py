@@ -30,6 +30,8 @@ class SyncConfig:
         max_gap_ms: largest difference between the leading stamp and a partner's; ``stamp`` only.
         period_ms: expected time between leading messages; used by ``trigger`` until it was measured.
         keep: how many messages may wait on one input; past it the oldest is dropped and counted.
+        jump_ms: a message older than the one before by more than this is no late one: the clock of its input was set
+            back (or a log began anew), and what waits from before is dropped.
     """
 
     inputs: tuple[str, ...]
@@ -37,16 +39,17 @@ class SyncConfig:
     max_gap_ms: float = 2.0
     period_ms: float = 50.0
     keep: int = 32
+    jump_ms: float = 1000.0
 
     def __post_init__(self) -> None:
         if len(self.inputs) < 2 or len(set(self.inputs)) != len(self.inputs):
             raise ValueError(f"a synchroniser needs two or more different inputs, got {self.inputs}")
         if self.pairing not in ("trigger", "stamp"):
             raise ValueError(f"pairing {self.pairing!r} is not known; use trigger or stamp")
-        if self.max_gap_ms < 0 or self.period_ms <= 0 or self.keep < 2:
+        if self.max_gap_ms < 0 or self.period_ms <= 0 or self.keep < 2 or self.jump_ms <= 0:
             raise ValueError(
-                f"max_gap_ms {self.max_gap_ms}, period_ms {self.period_ms} and keep {self.keep} must be "
-                "at least 0, above 0 and at least 2"
+                f"max_gap_ms {self.max_gap_ms}, period_ms {self.period_ms}, keep {self.keep} and jump_ms "
+                f"{self.jump_ms} must be at least 0, above 0, at least 2 and above 0"
             )
 
 
@@ -63,7 +66,7 @@ class Synchroniser(Generic[M]):
         self._queues: dict[str, deque[M]] = {name: deque() for name in config.inputs}
         self._last_ns: dict[str, int] = {}
         self._periods_ns: dict[str, deque[int]] = {name: deque(maxlen=_PERIODS_KEPT) for name in config.inputs}
-        self._counts = {"paired": 0, "out_of_order": 0}
+        self._counts = {"paired": 0, "out_of_order": 0, "jumps": 0}
         for name in config.inputs:
             self._counts[f"received/{name}"] = 0
             self._counts[f"dropped/{name}"] = 0
@@ -76,7 +79,9 @@ class Synchroniser(Generic[M]):
             raise UsageError(f"synchroniser: no input {name!r}; there are {', '.join(self.config.inputs)}")
         self._counts[f"received/{name}"] += 1
         last_ns = self._last_ns.get(name)
-        if last_ns is not None:
+        if last_ns is not None and message.stamp_ns < last_ns - self.config.jump_ms * 1e6:
+            self._begin_anew(name, message.stamp_ns)
+        elif last_ns is not None:
             if message.stamp_ns <= last_ns:
                 self._counts["out_of_order"] += 1
                 self._counts[f"dropped/{name}"] += 1
@@ -89,9 +94,18 @@ class Synchroniser(Generic[M]):
             self._drop_oldest(name)
         return self._complete()
 
+    def _begin_anew(self, name: str, stamp_ns: int) -> None:
+        """Drop what waits from before time was set back to ``stamp_ns``; what is on the new time already stays."""
+        self._counts["jumps"] += 1
+        newest_ns = stamp_ns + self.config.jump_ms * 1e6
+        for other, queue in self._queues.items():
+            kept = [] if other == name else [message for message in queue if message.stamp_ns <= newest_ns]
+            self._counts[f"dropped/{other}"] += len(queue) - len(kept)
+            self._queues[other] = deque(kept)
+
     @property
     def counts(self) -> dict[str, int]:
-        """Counters: ``paired``, ``out_of_order``, and ``received/INPUT`` and ``dropped/INPUT`` for each input."""
+        """Counters: ``paired``, ``out_of_order``, ``jumps``, and ``received/INPUT`` and ``dropped/INPUT`` for each."""
         return dict(self._counts)
 
     @property
@@ -99,9 +113,17 @@ class Synchroniser(Generic[M]):
         """The smallest gap that was refused, or None where none was: shows whether the limit is merely too tight."""
         return None if self._best_miss_ns is None else self._best_miss_ns / 1e6
 
+    @property
+    def rates_hz(self) -> dict[str, float | None]:
+        """The usual rate of each input by its stamps; None before its second message."""
+        return {
+            name: 1e9 / median(periods) if (periods := self._periods_ns[name]) else None for name in self.config.inputs
+        }
+
     def explain(self) -> str:
-        """Return one line that says what was paired, what was not, and by how much it missed."""
-        received = ", ".join(f"{name} {self._counts[f'received/{name}']}" for name in self.config.inputs)
+        """Return one line that says what was paired, what was not, by how much it missed, and why nothing came out."""
+        rates = {name: "" if hz is None else f" ({hz:.3g} Hz)" for name, hz in self.rates_hz.items()}
+        received = ", ".join(f"{name} {self._counts[f'received/{name}']}{rates[name]}" for name in self.config.inputs)
         dropped = ", ".join(f"{name} {self._counts[f'dropped/{name}']}" for name in self.config.inputs)
         line = (
             f"pairing {self.config.pairing} (limit {self._limit_ns() / 1e6:.3g} ms): {self._counts['paired']} groups "
@@ -109,8 +131,32 @@ class Synchroniser(Generic[M]):
         )
         if self._best_miss_ns is not None:
             line += f"; nearest refused {self._best_miss_ns / 1e6:.3g} ms"
+        for count, words in (("out_of_order", "out of order"), ("jumps", "times a clock was set back")):
+            if self._counts[count]:
+                line += f"; {self._counts[count]} {words}"
+        why = self.why_nothing()
+        return f"{line}; {why}" if why else line
+
+    def why_nothing(self) -> str:
+        """Return why no group came out so far, and what may help; empty where one did, or where all is silent yet."""
         silent = [name for name in self.config.inputs if not self._counts[f"received/{name}"]]
-        return f"{line}; nothing came on {', '.join(silent)}" if silent else line
+        if silent:
+            return f"nothing came on {', '.join(silent)}"
+        if self._counts["paired"]:
+            return ""
+        newest = {name: self._last_ns[name] for name in self.config.inputs}
+        ahead, behind = max(newest, key=newest.__getitem__), min(newest, key=newest.__getitem__)
+        apart_ns = newest[ahead] - newest[behind]
+        if apart_ns > self.config.keep * max(self._period_ns(ahead), self._period_ns(behind)):
+            return f"{ahead} is {apart_ns / 1e9:.3g} s ahead of {behind}: are their stamps on one clock?"
+        if apart_ns > self._period_ns(behind):
+            return f"{behind} has not come as far as {ahead} yet"
+        if self._best_miss_ns is not None and self._best_miss_ns > self._limit_ns():
+            return (
+                f"no pair is near enough: allow max_gap_ms {self._best_miss_ns / 1e6:.3g} or more, or pairing trigger "
+                "where one signal triggers all"
+            )
+        return ""
 
     def state(self) -> State:
         parts = {f"queue{i}": messages_to_state(list(self._queues[name])) for i, name in enumerate(self.config.inputs)}
@@ -134,7 +180,7 @@ class Synchroniser(Generic[M]):
             self._queues[name] = deque(cast("list[M]", messages_from_state(state.part(f"queue{i}"))))
             self._periods_ns[name] = deque(state.meta["periods_ns"][name], maxlen=_PERIODS_KEPT)
         self._last_ns = dict(state.meta["last_ns"])
-        self._counts = dict(state.meta["counts"])
+        self._counts |= state.meta["counts"]
         self._worst_gap_ns = state.meta["worst_gap_ns"]
         self._best_miss_ns = state.meta["best_miss_ns"]
 

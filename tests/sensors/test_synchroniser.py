@@ -111,6 +111,62 @@ def test_a_silent_input_is_named() -> None:
     assert "nothing came on right" in sync.explain()
 
 
+def test_it_says_how_often_each_input_comes() -> None:
+    sync = stereo()
+    assert sync.rates_hz == {"left": None, "right": None}
+    feed(sync, [e for i in range(6) for e in (("left", 50.0 * i), ("right", 25.0 * i))])
+    assert sync.rates_hz == {"left": pytest.approx(20.0), "right": pytest.approx(40.0)}
+    assert "left 6 (20 Hz), right 6 (40 Hz)" in sync.explain()
+
+
+@pytest.mark.parametrize(
+    ("events", "says"),
+    [
+        ([("left", 50.0 * i) for i in range(4)], "nothing came on right"),
+        (
+            [e for i in range(4) for e in (("left", 50.0 * i), ("right", 50.0 * i + 7))],
+            "no pair is near enough: allow max_gap_ms 7 or more, or pairing trigger",
+        ),
+        (
+            [e for i in range(4) for e in (("left", 50.0 * i), ("right", 50.0 * i + 90_000))],
+            "right is 90 s ahead of left: are their stamps on one clock?",
+        ),
+        ([("left", 0), ("left", 50), ("left", 100), ("right", -40)], "right has not come as far as left yet"),
+    ],
+)
+def test_it_says_why_nothing_comes_out(events: list[tuple[str, float]], says: str) -> None:
+    sync = stereo(max_gap_ms=2.0)
+    assert feed(sync, events) == []
+    assert says in sync.why_nothing()
+    assert says in sync.explain()
+
+
+def test_what_comes_out_needs_no_reason() -> None:
+    sync = stereo()
+    feed(sync, [("left", 0), ("right", 0)])
+    assert sync.why_nothing() == ""
+
+
+def test_time_that_is_set_back_begins_anew() -> None:
+    """A log that loops, a device that starts again: nothing of the old time is paired with the new, and it goes on."""
+    sync = stereo(keep=8)
+    first = [e for i in range(100, 104) for e in (("left", 50.0 * i), ("right", 50.0 * i))]
+    assert len(feed(sync, [*first, ("left", 5200.0)])) == 4
+    again = [e for i in range(5) for e in (("left", 50.0 * i), ("right", 50.0 * i))]
+    assert feed(sync, again) == [(50.0 * i, 50.0 * i) for i in range(5)]
+    assert sync.counts["jumps"] == 2  # one for each input
+    assert sync.counts["dropped/left"] == 1
+    assert sync.counts["out_of_order"] == 0
+    assert "2 times a clock was set back" in sync.explain()
+
+
+def test_one_clock_set_back_waits_for_the_other_to_follow() -> None:
+    sync = stereo(keep=8)
+    events = [("left", 9000.0), ("right", 9000.0), ("left", 0.0), ("right", 9050.0), ("left", 50.0), ("right", 50.0)]
+    assert feed(sync, [*events, ("left", 100.0), ("right", 100.0)]) == [(9000, 9000), (100, 100)]
+    assert sync.counts["jumps"] == 2
+
+
 def test_settings_and_names_are_checked() -> None:
     with pytest.raises(ValueError, match="pairing 'index' is not known"):
         stereo(pairing="index")
