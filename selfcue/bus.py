@@ -107,8 +107,10 @@ class Bus:
         self._order: Order[Received] = Order(self.seen, self.drops)
         self._waiter = Waiter()
         self._pending: set[Any] = set()
-        for entrance in (self._publish_socket, self._subscribe_socket, *self._links, *self._incoming.descriptors):
-            self._waiter.add(entrance)
+        for socket in (self._publish_socket, self._subscribe_socket, *self._links):
+            self._waiter.add(socket)
+        for descriptor in self._incoming.descriptors:
+            self._waiter.add(descriptor)
         self._frontier = self._reach_out(reach) if reach is not None else None
         self._monitors += [one.get_monitor_socket(zmq.EVENT_DISCONNECTED) for one in (self._subscribe_socket, ask)]
         self._cut_off = 0
@@ -267,6 +269,11 @@ class Bus:
         return self._frontier.strangers if self._frontier is not None else {}
 
     @property
+    def subscribers(self) -> list[str]:
+        """Names of the processes that have told this one what they want."""
+        return self._outgoing.subscribers
+
+    @property
     def refused(self) -> dict[str, int]:
         """What was turned away and is no loss: frames that are none of ours, and messages that had come before."""
         malformed = self._incoming.refused + self._outgoing.refused
@@ -321,10 +328,12 @@ class Bus:
         """Return what is ready; it is to be read until it is empty, for it is not told twice."""
         if self._order.holding or self._outgoing.waiting:
             timeout_s = min(timeout_s, _RESTLESS_S)
-        for link, end in zip(self._links, (self._outgoing, self._incoming), strict=True):
-            if end.wrote:
-                end.wrote = False
-                self._waiter.touch(link)
+        if self._outgoing.wrote:
+            self._outgoing.wrote = False
+            self._waiter.touch(self._links[0])
+        if self._incoming.wrote:
+            self._incoming.wrote = False
+            self._waiter.touch(self._links[1])
         pending, self._pending = self._pending, set()
         return pending | self._waiter.wait(0.0 if pending else timeout_s)
 

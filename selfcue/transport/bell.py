@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -73,20 +74,21 @@ class BellListener:
         """What to wait on for new packets and new publishers."""
         return [self._listener.fileno(), *self._open]
 
-    def take(self, ready: set[int]) -> tuple[list[bytes], list[int], list[int]]:
-        """Return the packets at the ``ready`` descriptors, the descriptors that came, and those that went."""
-        packets: list[bytes] = []
-        came = self._accept() if self._listener.fileno() in ready else []
-        went: list[int] = []
-        for number in [one for one in self._open if one in ready]:
-            if not self._drain(self._open[number], packets):
-                self._open.pop(number).close()
-                went.append(number)
-        return packets, came, went
+    def take(self, ready: set[int], each: Callable[[bytes], bool]) -> tuple[list[int], list[int]]:
+        """Hand the packets at the ``ready`` descriptors to ``each``, which says whether to look for one more there.
 
-    def _drain(self, connection: socket.socket, packets: list[bytes]) -> bool:
-        """Take all packets; False where the publisher has gone."""
-        while True:
+        Return the descriptors that came, and those that went.
+        """
+        came = self._accept() if self._listener.fileno() in ready else []
+        went = [number for number in self._open if number in ready and not self._drain(self._open[number], each)]
+        for number in went:
+            self._open.pop(number).close()
+        return came, went
+
+    def _drain(self, connection: socket.socket, each: Callable[[bytes], bool]) -> bool:
+        """Take packets; False where the publisher has gone."""
+        more = True
+        while more:
             try:
                 packet = connection.recv(MAX_PACKET_BYTES + 1)
             except BlockingIOError:
@@ -95,7 +97,8 @@ class BellListener:
                 return False
             if not packet:
                 return False
-            packets.append(packet)
+            more = each(packet)
+        return True
 
     def _accept(self) -> list[int]:
         came = []

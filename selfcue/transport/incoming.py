@@ -69,6 +69,7 @@ class Incoming:
     ) -> None:
         self._socket, self._name, self._say = socket, name, say
         self.refused = 0
+        self.wrote = True
         self.wants: dict[str, Qos] = {}
         self.version = 0
         self.shelf = Shelf()
@@ -100,6 +101,7 @@ class Incoming:
         address = endpoint.encode()
         if address in self._publishers:
             return
+        self.wrote = True
         self._socket.setsockopt(zmq.CONNECT_ROUTING_ID, address)
         self._socket.connect(endpoint)
         self._publishers[address] = Publisher(address, endpoint)
@@ -110,6 +112,7 @@ class Incoming:
         publisher = self._publishers.pop(endpoint.encode(), None)
         if publisher is not None:
             self._columns.pop(publisher.name, None)
+            self.wrote = True
             with suppress(zmq.ZMQError):
                 self._socket.disconnect(endpoint)
 
@@ -130,6 +133,7 @@ class Incoming:
         self._control(publisher, hello)
 
     def _control(self, publisher: Publisher, what: wire.Control) -> None:
+        self.wrote = True
         with suppress(zmq.ZMQError):  # not connected yet: the next hello says it all again
             self._socket.send_multipart([publisher.address, wire.CONTROL, wire.pack(what)], zmq.NOBLOCK)
 
@@ -187,22 +191,34 @@ class Incoming:
             publisher.version = -1
             self._say(said.why)
 
-    def ring(self, ready: set[int]) -> tuple[list[Arrival], list[int], list[int]]:
-        """Return what came by the bell at ``ready`` descriptors, and the descriptors that are new and that are gone."""
+    def ring(self, ready: set[int], *, empty: bool = False) -> tuple[list[Arrival], list[int], list[int]]:
+        """Return what came by the bell at ``ready`` descriptors, and the descriptors that are new and that are gone.
+
+        Where a ticket is the newest of its ring, nothing is looked for behind it (that would take a system call)
+        unless ``empty`` asks for it; what is there after all is found by the next wait.
+        """
         if self._bell is None:
             return [], [], []
-        packets, came, went = self._bell.take(ready)
-        arrivals = []
-        for packet in packets:
-            try:
-                if len(packet) > MAX_PACKET_BYTES:
-                    raise BadInputError(f"a packet of more than {MAX_PACKET_BYTES} bytes")
-                rung = wire.rung(packet)
-            except BadInputError:
-                self.refused += 1
-                continue
-            arrivals.append(Arrival(rung.topic, rung.header, rung.label, "bell"))
+        arrivals: list[Arrival] = []
+
+        def take(packet: bytes) -> bool:
+            arrival = self._rung(packet)
+            if arrival is not None:
+                arrivals.append(arrival)
+            return empty or arrival is None or not self.shelf.newest(arrival.label.ticket)
+
+        came, went = self._bell.take(ready, take)
         return arrivals, came, went
+
+    def _rung(self, packet: bytes) -> Arrival | None:
+        try:
+            if len(packet) > MAX_PACKET_BYTES:
+                raise BadInputError(f"a packet of more than {MAX_PACKET_BYTES} bytes")
+            rung = wire.rung(packet)
+        except BadInputError:
+            self.refused += 1
+            return None
+        return Arrival(rung.topic, rung.header, rung.label, "bell")
 
     def read(self, arrival: Arrival, host: str, lengths: Sequence[int], *, copy: bool) -> list[memoryview] | None:
         """Return the arrays of ``arrival``; None where they have been written over.

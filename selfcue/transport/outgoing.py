@@ -109,6 +109,7 @@ class Outgoing:
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._socket, self._name, self._pool, self._latched, self._say = socket, name, pool, latched, say
         self.refused = 0
+        self.wrote = True
         self.skips: dict[str, int] = {}
         self.disconnects: dict[str, int] = {}
         self._sessions: dict[bytes, Session] = {}
@@ -146,8 +147,10 @@ class Outgoing:
             near = [line for line in lines if line.session.near]
             ticket = self._to_ring(topic, frames[1:], near) if near and len(frames) > 1 else None
             if ticket is not None:
+                header = bytes(frames[0])
+                packets: dict[Label, bytes] = {}  # those who are equally far get the same
                 for line in near:
-                    self._ring(line, frames[0], ticket)
+                    self._ring(line, header, ticket, packets)
                 lines = [line for line in lines if not line.session.near]
         for line in lines:
             self._offer(line, frames, size)
@@ -164,12 +167,15 @@ class Outgoing:
                 ticket = self._pool.write(topic, arrays, holders)
         return ticket
 
-    def _ring(self, line: Line, header: Frame, ticket: Ticket) -> None:
+    def _ring(self, line: Line, header: bytes, ticket: Ticket, packets: dict[Label, bytes]) -> None:
         """Hand a ticket over: by the bell, or over ZeroMQ where there is none, or it is full and may not lose any."""
         session = line.session
         ticket = ticket if line.qos.holds else replace(ticket, held=False)
         if session.bell is not None:
-            packet = wire.pack(wire.Rung(line.topic, Label(line.number, line.skipped, ticket), bytes(header)))
+            label = Label(line.number, line.skipped, ticket)
+            packet = packets.get(label)
+            if packet is None:
+                packet = packets[label] = wire.pack(wire.Rung(line.topic, label, header))
             try:
                 if len(packet) <= MAX_PACKET_BYTES and session.bell.ring(packet):
                     return
@@ -212,6 +218,7 @@ class Outgoing:
         label = wire.pack(Label(line.number + 1, line.skipped, ticket))
         parts = [line.session.address, wire.MESSAGE, line.topic.encode(), label, *frames]
         size = sum(memoryview(frame).nbytes for frame in frames)
+        self.wrote = True
         try:
             self._socket.send_multipart(parts, zmq.NOBLOCK, copy=size < 1 << 16)
         except zmq.Again:
@@ -299,6 +306,7 @@ class Outgoing:
                 session.bell = None
 
     def _control(self, session: Session, what: wire.Control) -> None:
+        self.wrote = True
         try:
             self._socket.send_multipart([session.address, wire.CONTROL, wire.pack(what)], zmq.NOBLOCK)
         except zmq.ZMQError:

@@ -154,6 +154,11 @@ class Shelf:
             ring = self._open[ticket.name] = RingReader(ticket.name, ticket.ring)
         return ring.read(ticket, lengths, column, copy=copy)
 
+    def newest(self, ticket: Ticket | None) -> bool:
+        """Return whether nothing was written to its ring after ``ticket``, as far as is known here."""
+        ring = self._open.get(ticket.name) if ticket is not None else None
+        return ring is not None and ticket is not None and ring.newest == ticket.generation
+
     @property
     def in_use(self) -> bool:
         """True while arrays of this process lie in some ring."""

@@ -2,7 +2,7 @@
 
 Layout of the file (native byte order: both ends are one machine)::
 
-    0      magic, ring id, number of slots, bytes per slot
+    0      magic, ring id, number of slots, bytes per slot; at 64: the newest generation
     4096   per slot 128 bytes: generation (8), 56 unused, one pin per reader (64)
     ...    the slots, each at a whole page
 
@@ -42,6 +42,7 @@ _HEAD = struct.Struct("=8sQII Q")
 _PAGE = 4096
 _ENTRY = 128
 _PINS = 64
+_NEWEST = 64
 _NO_PINS = bytes(READERS)
 _ALIGN = 64
 _CLAIM_LOOKS = 1000
@@ -127,6 +128,7 @@ class RingWriter:
         self._written += 1
         fence()
         self._words[(_PAGE + slot * _ENTRY) // 8] = 2 * self._written
+        self._words[_NEWEST // 8] = 2 * self._written
         self._next = (slot + 1) % self.slots
         return Ticket(self.name, self.ring, slot, 2 * self._written, bool(holders))
 
@@ -199,6 +201,11 @@ class RingReader:
         self._bytes = memoryview(self._marks)
         self._words = self._bytes.cast("Q")
         self._views: dict[int, weakref.ref[np.ndarray]] = {}
+
+    @property
+    def newest(self) -> int:
+        """Generation of the last message that was written."""
+        return int(self._words[_NEWEST // 8])
 
     @property
     def gone(self) -> bool:
