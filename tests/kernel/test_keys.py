@@ -15,6 +15,7 @@ import zmq
 
 from selfcue import cli, keys
 from selfcue.bus import Bus, Received
+from selfcue.config import launch
 from selfcue.directory import FolderDirectory, MemoryDirectory
 from selfcue.errors import BadInputError
 from selfcue.qos import Qos
@@ -267,3 +268,19 @@ def test_threads_reach_out_too() -> None:
     a.close()
     b.close()
     context.term()
+
+
+LAUNCH = """
+processes:
+  body: [{name: camera, node: camera, qos: {image: latest}}]
+reach:
+  PROCESS: {listen: "tcp://0.0.0.0:7400", peers: {"tcp://192.168.1.20:7400": ground}}
+"""
+
+
+def test_a_launch_file_says_who_reaches_where() -> None:
+    spec, _ = launch.parse(LAUNCH.replace("PROCESS", "body"), name="x", origin="x.yaml").resolve({})
+    assert spec.reach == {"body": Reach("tcp://0.0.0.0:7400", {"tcp://192.168.1.20:7400": "ground"})}
+    assert spec.processes["body"][0].qos == {"image": "latest"}
+    with pytest.raises(BadInputError, match=r"x.yaml:\d+: reach.arm: no such process; there is: body"):
+        launch.parse(LAUNCH.replace("PROCESS", "arm"), name="x", origin="x.yaml").resolve({})
