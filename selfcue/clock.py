@@ -12,11 +12,22 @@ class Clock(Protocol):
     def now_ns(self) -> int: ...
 
 
-class WallClock:
-    """Wall time that does not jump: the wall is read once, then the monotonic clock counts on."""
+def wall_offset_ns() -> int:
+    """Return what the wall is ahead of the monotonic clock now [ns]."""
+    return time.time_ns() - time.monotonic_ns()
 
-    def __init__(self) -> None:
-        self._offset_ns = time.time_ns() - time.monotonic_ns()
+
+class WallClock:
+    """Wall time that does not jump: the wall is read once, then the monotonic clock counts on.
+
+    Args:
+        offset_ns: what the wall was ahead of the monotonic clock when it was read; now, where it is not given. The
+            processes of a run share one: a process that is started again after the wall was set (by hand, by NTP)
+            must not live in another time than the others.
+    """
+
+    def __init__(self, offset_ns: int | None = None) -> None:
+        self._offset_ns = wall_offset_ns() if offset_ns is None else offset_ns
 
     def now_ns(self) -> int:
         return time.monotonic_ns() + self._offset_ns

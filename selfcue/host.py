@@ -64,7 +64,7 @@ class Host:
         self._bus: Bus | None = None
         self._inflow = Inflow(process, [])
         self._control: zmq.Socket[bytes] | None = None
-        self._clock: TickClock | WallClock = TickClock() if system.owner else WallClock()
+        self._clock: TickClock | WallClock = TickClock() if system.owner else WallClock(system.wall_offset_ns)
         self._cell = Cell(clock=self._clock, run_dir=run_dir, lockstep=bool(system.owner), outlet=self._send)
         self._desk: Desk | None = None
         self._params = ParamDesk(self._cell.nodes, self._journal_param)

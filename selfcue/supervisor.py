@@ -18,11 +18,13 @@ import logging
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfcue import logs
 from selfcue.child import Child
+from selfcue.clock import wall_offset_ns
 from selfcue.config.launch import RestartSpec
 from selfcue.directory import FolderDirectory
 from selfcue.errors import SelfcueError
@@ -85,7 +87,7 @@ class Supervisor:
         self._log.setLevel(logging.INFO)
         self._log.propagate = False  # the terminal belongs to the run's own view
         self._log.addHandler(self._log_file)
-        self._system.write(self._run_dir)
+        replace(self._system, wall_offset_ns=wall_offset_ns()).write(self._run_dir)
         for child in self._children.values():
             child.start()
             self._tell(child)
@@ -148,7 +150,8 @@ class Supervisor:
     def _see_to(self, child: Child, code: int) -> None:
         """Decide what follows from the end of ``child``."""
         if self._stopping_since is not None:
-            self._note(child, "ended" if code == 0 else "failed", "" if code == 0 else child.death(code).line)
+            told = code in (0, -signal.SIGTERM) and child.failure() is None  # TERM may come while it is leaving already
+            self._note(child, "ended" if told else "failed", "" if told else child.death(code).line)
             return
         now_s = time.monotonic()
         verdict = child.restarts.ended(now_s, clean=code == 0)

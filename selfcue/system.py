@@ -23,6 +23,7 @@ class System:
         arguments: launch arguments as they were filled in.
         domain: keeps this system apart from others on the machine.
         resume: name of the snapshot to start from; empty for a fresh start.
+        wall_offset_ns: what the wall's clock was ahead of the machine's monotonic one when the run began; None before.
     """
 
     name: str
@@ -31,6 +32,7 @@ class System:
     arguments: dict[str, Scalar]
     domain: str
     resume: str = ""
+    wall_offset_ns: int | None = None
 
     @property
     def owner(self) -> tuple[str, str] | None:

@@ -8,6 +8,7 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -18,6 +19,7 @@ from selfcue.clock import WallClock
 from selfcue.commands.listen import cards_present, listen, plain, topics_present, type_of
 from selfcue.errors import BadInputError
 from selfcue.messages import MESSAGE_TYPES, Message
+from selfcue.system import System
 
 app = typer.Typer(help="Topics of the running system: list, info, type, echo, hz, bw, delay.", no_args_is_help=True)
 _JSON = typer.Option(False, "--json", help="One JSON object per line.")
@@ -136,7 +138,7 @@ def delay(
     owner = next((card.name for card in cards_present() if card.clock), "")
     if owner:
         raise BadInputError(f"process {owner!r} makes the time of this system; delays to the wall's clock mean nothing")
-    clock = WallClock()
+    clock = WallClock(_wall_offset_ns(topic))
     delays: deque[float] = deque(maxlen=window)
 
     def take(one: Received) -> dict[str, float]:
@@ -180,6 +182,14 @@ def _measure(
 def size_of(message: Message) -> int:
     """Return how many bytes ``message`` takes on the wire, its topic apart."""
     return sum(memoryview(frame).nbytes for frame in codec.encode(message, host="", count=0))
+
+
+def _wall_offset_ns(topic: str) -> int | None:
+    """Return how the run that publishes ``topic`` tells the time; None where it is not known (any clock will do)."""
+    for card in cards_present():
+        if topic in card.topics and card.run_dir:
+            return System.read(Path(card.run_dir)).wall_offset_ns
+    return None
 
 
 def _matches(wanted: str, topic: str) -> bool:

@@ -8,9 +8,10 @@ import time
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
 
 from selfcue.errors import BadInputError
-from selfcue.messages import JournalEvent
+from selfcue.messages import Image, JournalEvent
 from selfcue.node import Link, Node
 
 
@@ -62,6 +63,41 @@ class Echo(Node):
 
     def activate(self) -> None:
         self.log.info("listening to %s", "beat")
+
+
+class Camera(Node):
+    """Publishes pictures of one grey value each, big enough for shared memory."""
+
+    def configure(self, link: Link) -> None:
+        self.count = 0
+        self.out = link.advertise("image", Image)
+        self.info = link.advertise("calibration", JournalEvent, latched=True)
+
+    def activate(self) -> None:
+        self.info.publish(JournalEvent(stamp_ns=1, kind="calibration"))
+
+    def step(self, now_ns: int) -> None:
+        self.count += 1
+        grey = np.full((240, 320), self.count % 251, np.uint8)
+        self.out.publish(Image(stamp_ns=now_ns, encoding="mono8", data=grey))
+
+
+class Checker(Node):
+    """Reads every pixel of the newest picture, and counts those that are not of one grey value."""
+
+    def configure(self, link: Link) -> None:
+        self.torn = self.calibrations = 0
+        self.out = link.advertise("checked", JournalEvent)
+        link.subscribe("image", Image, self._check, keep=1)
+        link.subscribe("calibration", JournalEvent, self._note)
+
+    def _note(self, _event: JournalEvent) -> None:
+        self.calibrations += 1
+
+    def _check(self, image: Image) -> None:
+        self.torn += int(image.data.min() != image.data.max())
+        detail: dict[str, str | int | float | bool] = {"torn": self.torn, "calibrations": self.calibrations}
+        self.out.publish(JournalEvent(stamp_ns=image.stamp_ns, kind="checked", detail=detail))
 
 
 @dataclass(frozen=True)
