@@ -76,7 +76,7 @@ $(VENV)/.run: pyproject.toml constraints.txt $(VENV)/.torch
 
 $(VENV)/.dev: pyproject.toml constraints.txt $(VENV)/.torch
 	@echo "-- selfcue with the simulator, the learner and the tools (about 600 MB, two or three minutes)"
-	@if [ -s $(VENV)/.torch ]; then $(PIP) -e '.[sim,learn,dev]'; else \
+	@if [ -s $(VENV)/.torch ]; then $(PIP) -e '.[sim,offline,dev]'; else \
 		echo "   without torch: the tests that need it will be skipped"; $(PIP) -e '.[sim,vision,dev]'; fi
 	@touch $@
 
