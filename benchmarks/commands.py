@@ -11,7 +11,11 @@ import typer
 from selfcue.benchmarks.page import write_page
 from selfcue.errors import UsageError
 
-NAMES = {"first-flight": "selfcue.benchmarks.first_flight", "bus": "selfcue.benchmarks.bus", "offline": "selfcue.benchmarks.offline"}
+NAMES = {
+    "first-flight": "selfcue.benchmarks.first_flight",
+    "bus": "selfcue.benchmarks.bus",
+    "offline": "selfcue.benchmarks.offline",
+}
 
 app = typer.Typer()
 
