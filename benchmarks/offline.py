@@ -35,7 +35,7 @@ def measure(work: Path, *, quick: bool) -> BenchResult:
     ours, peer = step_seconds("cora", steps=2 if quick else STEPS)
     rows.append({"experiment": "graphmae step", "data": "cora", "ours ms": ours * 1e3, "plain PyG ms": peer * 1e3})
     claims.append(Claim(
-        "graphmae.step", "a step of GraphMAE at the paper's size takes at most half of a plain one's on PyTorch Geometric",
+        "graphmae.step", "a GraphMAE step at the paper's size takes at most half of a plain one on PyTorch Geometric",
         "ratio >= 2", peer / ours, peer / ours >= 2.0, f"median of {STEPS} alternating steps on Cora, one thread",
     ))  # fmt: skip
     return BenchResult("offline", quick, rows, claims)
