@@ -34,6 +34,7 @@ MAX_NAME_LENGTH = 128
 _ID_BYTES = 16
 _ASK_AGAIN_S, _LOOK_AGAIN_S = 0.25, 0.05
 _AT_ONCE = 64
+_MAX_HOPS = 4
 _KEPT_REPLIES, _KEPT_BYTES = 256, 4 << 20
 
 R = TypeVar("R")
@@ -113,12 +114,13 @@ class Desk:
                 frames = self.socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return number
-            if len(frames) != 2:
+            *way, payload = frames  # who asks, and those that passed it on
+            if not 1 <= len(way) <= _MAX_HOPS:
                 self._drop("frames")
                 continue
-            reply = self._reply_to(frames[1])
+            reply = self._reply_to(payload)
             if reply is not None:
-                self.socket.send_multipart([frames[0], reply])  # a ROUTER drops what is for somebody gone
+                self.socket.send_multipart([*way, reply])  # a ROUTER drops what is for somebody gone
         return _AT_ONCE
 
     def _reply_to(self, payload: bytes) -> bytes | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import zmq
 
-from selfcue import lockstep, plugins, snapshot
+from selfcue import clock_exchange, lockstep, plugins, snapshot
 from selfcue.bus import Bus
 from selfcue.calls import Desk
 from selfcue.cell import Cell
@@ -122,7 +122,10 @@ class Host:
         if self._system.resume:
             self._load()
         self._desk = Desk(self._directory.endpoint(self._process, "calls"), context=self._context)
-        for name, service in {**self._params.services, **self._cell.services}.items():
+        services = {**self._params.services, **self._cell.services}
+        if self._system.owner is None:
+            services[f"{self._process}/{clock_exchange.CALL}"] = clock_exchange.clock_service(self._clock)
+        for name, service in services.items():
             self._desk.serve(name, service)
         self._bus.enter(
             {topic: type_name(kind) for topic, kind in self._cell.topics.items()},

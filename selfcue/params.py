@@ -8,6 +8,7 @@ part of the snapshot: a run that is resumed goes on with it.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -54,7 +55,7 @@ class ParamDesk:
     def services(self) -> dict[str, Service]:
         """The calls to serve, by name."""
         return {
-            f"{node.name}/{CALL}": Service(ParamRequest, ParamReply, lambda asked, node=node: self._answer(node, asked))
+            f"{node.name}/{CALL}": Service(ParamRequest, ParamReply, functools.partial(self._answer, node))
             for node in self._nodes
         }
 
@@ -91,9 +92,9 @@ def with_changes(node: Node, changes: Mapping[str, Any]) -> Any:
     values = values_of(node)
     for name, value in changes.items():
         *folders, last = name.split(".")
-        place = values
+        place: Any = values
         for folder in folders:
-            place = place.get(folder, {}) if isinstance(place, dict) else {}
+            place = place.get(folder) if isinstance(place, dict) else None
         if not isinstance(place, dict) or last not in place:
             raise UsageError(
                 f"node {node.name!r} has no parameter {name!r}; it has: {', '.join(flat(values)) or 'none'}"

@@ -10,7 +10,7 @@ import typer.core
 from typer.main import get_command
 
 from selfcue import __version__, plugins
-from selfcue.commands import doctor, node, param, replay, report, run, top, topic, unit
+from selfcue.commands import clock, doctor, node, param, replay, report, run, top, topic, unit
 from selfcue.errors import SelfcueError
 
 
@@ -51,6 +51,7 @@ def build() -> Any:
     app.command("doctor")(doctor.doctor)
     app.command("unit")(unit.unit)
     app.command("top")(top.top)
+    app.command("clock")(clock.clock)
     app.add_typer(topic.app, name="topic")
     app.add_typer(node.app, name="node")
     app.add_typer(param.app, name="param")

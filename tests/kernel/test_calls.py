@@ -109,11 +109,12 @@ def test_an_id_that_was_answered_gets_the_same_words(answer: Callable[..., Answe
     one = answer()
     body = msgspec.Raw(msgspec.msgpack.encode(Seek(1.0)))
     payload = msgspec.msgpack.encode(calls._Request(1, b"x" * 16, "player/seek", body))
-    with zmq.Context.instance().socket(zmq.DEALER) as asker:
-        asker.connect(one.desk.endpoint)
-        for _ in range(3):
-            asker.send(payload)
-        replies = [asker.recv() for _ in range(3)]
+    asker: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
+    asker.connect(one.desk.endpoint)
+    for _ in range(3):
+        asker.send(payload)
+    replies = [asker.recv() for _ in range(3)]
+    asker.close()
     assert len(set(replies)) == 1
     assert len(one.asked) == 1
 
@@ -173,7 +174,7 @@ def test_lengths_are_limited_on_both_ends(answer: Callable[..., Answering], dire
         call(directory, "player/seek", Seek(1.0, "x" * calls.MAX_CALL_BYTES), Place, timeout_s=20)
     with pytest.raises(SelfcueError, match="a reply of 12000"):  # the note comes back twice
         call(directory, "player/seek", Seek(1.0, "x" * 600_000), Place, timeout_s=20)
-    stranger = zmq.Context.instance().socket(zmq.DEALER)
+    stranger: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
     stranger.connect(one.desk.endpoint)
     stranger.send(b"x" * (2 * calls.MAX_CALL_BYTES))  # refused before it is read: the connection ends
     stranger.close(linger=0)

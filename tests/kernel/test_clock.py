@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from selfcue import clock
 from selfcue.clock import TickClock, WallClock
 from selfcue.config import launch
 from selfcue.directory import MemoryDirectory
@@ -23,7 +22,7 @@ def test_a_set_wall_does_not_move_a_run(monkeypatch: pytest.MonkeyPatch) -> None
     one = WallClock()
     before_ns = one.now_ns()
     wall: Callable[[], int] = time.time_ns
-    monkeypatch.setattr(clock.time, "time_ns", lambda: wall() + HOUR_NS)
+    monkeypatch.setattr(time, "time_ns", lambda: wall() + HOUR_NS)
     assert 0 <= one.now_ns() - before_ns < HOUR_NS // 60
     late = WallClock()  # what a process did that was started after the wall was set
     assert late.now_ns() - one.now_ns() > HOUR_NS // 2
@@ -41,7 +40,7 @@ def test_all_processes_of_a_run_share_the_wall_that_it_began_with(
     written = System.read(tmp_path)
     assert written.wall_offset_ns is not None
     wall: Callable[[], int] = time.time_ns
-    monkeypatch.setattr(clock.time, "time_ns", lambda: wall() - HOUR_NS)  # set back before the process starts again
+    monkeypatch.setattr(time, "time_ns", lambda: wall() - HOUR_NS)  # set back before the process starts again
     host = Host(written, "p", tmp_path, MemoryDirectory(), again=True)
     assert abs(host._clock.now_ns() - wall()) < HOUR_NS // 60
 

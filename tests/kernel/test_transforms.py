@@ -69,7 +69,7 @@ def test_no_transform_without_a_rotation() -> None:
         ((0, 0, 0), (1e200, 1e200, 0, 0)),
     ):
         with pytest.raises(BadInputError, match="no rigid transform"):
-            Transform(translation, rotation)  # type: ignore[arg-type]
+            Transform(translation, rotation)
     with pytest.raises(BadInputError, match="not a rigid"):
         Transform.from_matrix(np.diag([1.0, 1.0, -1.0, 1.0]))
 

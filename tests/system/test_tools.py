@@ -94,6 +94,15 @@ def test_rate_bandwidth_and_delay(tool: Tool) -> None:
     assert 0 < late["least_s"] <= late["median_s"] <= late["largest_s"] < 5
 
 
+def test_clocks_on_one_machine_agree(tool: Tool) -> None:
+    found = rows(tool("clock", "--seconds", "0.5", "--json")[1])
+    assert [row["process"] for row in found] == ["beat", "echo"]
+    for row in found:
+        assert abs(row["offset_ns"]) <= row["uncertainty_ns"] + 20_000_000  # the wall is slewed by NTP since the start
+        assert row["samples"] > 1
+    assert "those that do: beat, echo" in tool("clock", "bead")[2]
+
+
 def test_nodes(tool: Tool, folder: Path) -> None:
     assert [row["node"] for row in rows(tool("node", "list", "--json")[1])] == ["beat", "echo"]
     (found,) = rows(tool("node", "info", "echo", "--json")[1])
