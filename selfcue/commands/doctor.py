@@ -15,6 +15,7 @@ import psutil
 import typer
 
 from selfcue import plugins
+from selfcue.commands import ground
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def examine() -> list[Finding]:
             findings.append(Finding("package", package, "missing", f"pip install 'selfcue[{extra}]'", what_for))
         else:
             findings.append(Finding("package", package, _version(package), what_for=what_for))
+    findings += [Finding("ground", one.name, one.found, one.mend, one.what_for) for one in ground.look()]
     cameras = sorted(str(path) for path in Path("/dev").glob("video*"))
     findings.append(Finding("hardware", "cameras", ", ".join(cameras) or "none", what_for="USB and CSI cameras"))
     groups = (plugins.NODES, plugins.READERS, plugins.COMMANDS)

@@ -24,6 +24,7 @@ class Source(ClockOwner):
     """Publishes one random image a tick and hears its own sum back."""
 
     Params = SourceParams
+    LIVE_PARAMS = ("slow_s",)
 
     def configure(self, link: Link) -> None:
         self.link = link

@@ -15,7 +15,9 @@ import psutil
 import pytest
 
 from selfcue import snapshot
+from selfcue.calls import call
 from selfcue.directory import FolderDirectory
+from selfcue.params import ParamReply, ParamRequest
 
 ROOT = Path(__file__).resolve().parents[2]
 TOYS = """
@@ -98,6 +100,22 @@ def test_ctrl_c_stops_all_saves_and_resumes_bit_for_bit(selfcue: Selfcue, tmp_pa
     assert left_behind(tmp_path) == []
     assert finish(selfcue("run", "--resume", "cut", "--json"))[0] == 0
     assert (tmp_path / "cut" / "diary.txt").read_text() == (tmp_path / "whole" / "diary.txt").read_text()
+
+
+def test_a_parameter_that_was_changed_stays_changed_after_a_resume(selfcue: Selfcue, tmp_path: Path) -> None:
+    run = selfcue("run", "toys.yaml", "--json", "--out", "r", "--ticks", "1000", "--slow", "0.3")
+    wait_for(lambda: any("source/params" in card.calls for card in FolderDirectory().cards()))
+    ask = (FolderDirectory(), "source/params", ParamRequest({"slow_s": 0.001}), ParamReply)
+    assert call(*ask, timeout_s=30).values["slow_s"] == 0.001  # answered at the beginning of a tick
+    wait_for(lambda: snapshot.whole(tmp_path / "r"))
+    run.send_signal(signal.SIGINT)
+    assert finish(run)[0] == 130
+    begin = time.monotonic()
+    assert finish(selfcue("run", "--resume", "r", "--json"), timeout_s=150)[0] == 0
+    assert time.monotonic() - begin < 150  # five minutes with the old value
+    lines = (tmp_path / "r" / "diary.txt").read_text().splitlines()
+    assert len(lines) == 1001
+    assert sum("param {'node': 'source', 'name': 'slow_s', 'value': 0.001}" in line for line in lines) == 1
 
 
 def test_kill_9_of_everything_resumes_bit_for_bit(selfcue: Selfcue, tmp_path: Path) -> None:
