@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,8 @@ def fit(
         resume=out / CHECKPOINT,
         progress=progress and not as_json,
     )
+    if int(os.environ.get("RANK", "0")) > 0:  # torchrun started several of us; all hold the same weights
+        return
     method.save(out / MODEL)
     (out / "history.json").write_text(json.dumps(method.history) + "\n", encoding="utf-8")
     last = method.history[-1] if method.history else {}

@@ -31,7 +31,8 @@ class Method(Protocol[D_contra]):
 
     Attributes:
         about: its card.
-        Config: frozen dataclass of every setting; the defaults run on two cores, ``Config.paper()`` is the paper's.
+        Config: frozen dataclass of every setting; the defaults run on two cores, ``Config.paper(data)`` are the paper's
+            for a data set.
         Data: the family's data type; ``Data.read(path)`` reads a user's files.
         history: one map of figures per epoch of the last ``fit``.
     """

@@ -42,7 +42,7 @@ class ExampleMethodConfig:
             raise BadInputError(f"needs hidden and batch above 0, mask_rate between 0 and 1; got {self}")
 
     @classmethod
-    def paper(cls) -> ExampleMethodConfig:
+    def paper(cls, data: str = "") -> ExampleMethodConfig:  # noqa: ARG003 - one for all data
         """Return the paper's settings."""
         return cls(hidden=256, epochs=200)
 

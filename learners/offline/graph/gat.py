@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows
 from torch import Tensor, nn
 
-from selfcue.learners.offline.graph.edges import Edges
+from selfcue.learners.offline.common.edges import Edges
 from selfcue.learners.offline.graph.sparse_rows import SparseRows
 
 _SLOPE = 0.2

@@ -14,13 +14,15 @@ from torch import Tensor, nn
 
 from selfcue.errors import BadInputError
 from selfcue.learners.offline.about import About
+from selfcue.learners.offline.common.edges import Edges
 from selfcue.learners.offline.common.masking import Masked, mask_nodes
 from selfcue.learners.offline.common.schedules import half_cosine
 from selfcue.learners.offline.data.graph_data import GraphData
-from selfcue.learners.offline.graph.edges import Edges
 from selfcue.learners.offline.graph.gat import GATLayer, NarrowGATLayer
 from selfcue.learners.offline.graph.sparse_rows import SparseRows
 from selfcue.learners.offline.torch_method import TorchMethod
+
+_TOKEN_DRAWS = 64
 
 
 @dataclass(frozen=True)
@@ -145,10 +147,11 @@ class Autoencoder(nn.Module):
         device = self.mask_token.device
         shown, rows, tokens = (torch.from_numpy(a).to(device) for a in (masked.shown, masked.shown_rows, masked.tokens))
         projected = layer.project(x.select(rows).dropout(share))
-        # One draw of dropout serves all tokens of a step: a draw for each would cost more than all the rest.
-        token = F.dropout(self.mask_token, share, self.training) @ layer.weight
+        # Each token gets one of 64 draws of dropout: a draw for each would cost more than all the rest of a step.
+        draws = F.dropout(self.mask_token.expand(_TOKEN_DRAWS, -1), share, self.training) @ layer.weight
+        token = draws[torch.arange(len(tokens), device=device) % _TOKEN_DRAWS]
         whole = torch.zeros(len(x), self.config.hidden, device=device).index_copy(0, shown, projected)
-        return whole.index_copy(0, tokens, token.expand(len(tokens), -1))
+        return whole.index_copy(0, tokens, token)
 
     def _error(self, gathered: Tensor, prepared: Prepared, hidden: Tensor) -> Tensor:
         if self.config.loss == "mse":

@@ -91,8 +91,8 @@ def experiments() -> list[Experiment]:
             Ahead("mask", "graphmae", "no mask", both, surely=True),
         ),
         note=(
-            "Judged by logistic regression on standardised vectors: the papers' probe takes a fixed number of steps "
-            "and does not converge on the short vectors of so brief a training (`accuracy` among the runs)."
+            "Judged by logistic regression (scale and strength chosen on validation). The papers' probe takes a fixed "
+            "number of steps and does not converge on the short vectors of so brief a training."
         ),
         size="about 25 s a run on one thread",
     )

@@ -22,7 +22,7 @@ def node_scores(z: npt.NDArray[np.float32], task: NodeTask, *, weight_decay: flo
     """Return test accuracies in percent of three probes on vectors ``z`` (N, D), and the effective rank.
 
     ``accuracy``: the papers' probe (one linear layer, Adam 0.01, 300 epochs, at the best validation epoch);
-    ``logistic``: regularised logistic regression on standardised vectors; ``nearest``: 5 nearest neighbours.
+    ``logistic``: logistic regression, regularised as validation says; ``nearest``: 5 nearest neighbours.
     """
     split = split_of(task)
     softmax = softmax_probe(z, task.truth, split, weight_decay=weight_decay, seed=seed)

@@ -61,7 +61,7 @@ class ItemSSLConfig:
             raise BadInputError(f"needs temperature > 0, value_dropout in [0, 1), alpha >= 0, batch > 1; got {self}")
 
     @classmethod
-    def paper(cls) -> ItemSSLConfig:
+    def paper(cls, data: str = "") -> ItemSSLConfig:  # noqa: ARG003 - one for all data
         """Return the paper's towers (1024 to 128, batch 1024); its other figures are for data that are not public."""
         return cls(width=64, hidden=(1024, 128), batch=1024, epochs=20)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="scikit-learn is not installed: the offline methods' extra is missing")
-pytest.importorskip("torch", reason="torch is not installed here")
-
 from selfcue.learners.offline.data.graph_data import GraphData
+
+MISSING = [name for name in ("torch", "sklearn", "safetensors") if importlib.util.find_spec(name) is None]
+
+
+class _Skipped(pytest.Module):
+    """A test module that is not even imported, for it would fail: the extra is not installed."""
+
+    def collect(self):
+        pytest.skip(f"{', '.join(MISSING)} not installed; get it with: pip install 'selfcue[offline]'")
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: Any) -> pytest.Module | None:
+    return _Skipped.from_parent(parent, path=module_path) if MISSING else None
 
 
 def block_graph(seed: int = 0, *, n: int = 60, blocks: int = 3, features: int = 12) -> tuple[GraphData, np.ndarray]:

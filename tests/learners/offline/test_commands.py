@@ -102,6 +102,17 @@ def test_every_setting_of_every_method_is_explained(capsys):
         assert unexplained == [], row["name"]
 
 
+def test_the_papers_settings_can_be_asked_for_with_any_data(capsys):
+    from selfcue.learners.offline.commands import settings_of
+    from selfcue.learners.offline.registry import method_class, method_names
+
+    for name in method_names():
+        kind = method_class(name)
+        paper = settings_of(kind, ["epochs=1"] if "epochs" in kind.Config.__dataclass_fields__ else [], paper="mine/")
+        assert isinstance(paper, kind.Config)
+        assert paper != kind.Config()
+
+
 def test_every_experiment_is_listed_with_its_cost(capsys):
     code, out, _ = run(capsys, "reproduce", "--list")
     assert code == 0

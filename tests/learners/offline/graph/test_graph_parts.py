@@ -7,8 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
+from selfcue.learners.offline.common.edges import Edges
 from selfcue.learners.offline.common.reconstruction import scaled_cosine_error
-from selfcue.learners.offline.graph.edges import Edges
 from selfcue.learners.offline.graph.gat import GATLayer, NarrowGATLayer
 from selfcue.learners.offline.graph.graphmae import sparse_cosine
 from selfcue.learners.offline.graph.sparse_rows import SparseRows
