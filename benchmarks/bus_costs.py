@@ -156,7 +156,7 @@ def _overrun() -> None:
     _say(f"{ring.name} {ring.ring}")
     number = 1
     while os.getppid() != 1:
-        number += ring.write([np.full(OVERRUN_BYTES // 8, 2 * number, np.uint64)]) is not None
+        number += ring.write([np.full(OVERRUN_BYTES // 8, 2 * number, np.uint64)], (), (5,)) is not None
 
 
 def _until_heard(bus: Bus, subscribers: int) -> None:

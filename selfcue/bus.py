@@ -13,7 +13,6 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -23,33 +22,23 @@ from zmq.utils.monitor import recv_monitor_message
 from selfcue import codec
 from selfcue.directory import Directory, this_process
 from selfcue.errors import BadInputError, SelfcueError
+from selfcue.inbox import HELLO, Inbox, Received
 from selfcue.messages import NEVER_RELIABLE, Message
 from selfcue.qos import MAX_DEPTH, Qos
 from selfcue.transport import wire
-from selfcue.transport.incoming import Arrival, Incoming
-from selfcue.transport.order import Item, Order
+from selfcue.transport.incoming import Incoming
 from selfcue.transport.outgoing import RING_BYTES, Outgoing
 from selfcue.transport.pool import PoolSettings, RingPool
 from selfcue.transport.reach import Frontier, Reach
 from selfcue.transport.waiter import Waiter
 from selfcue.transport.wire import Want
 
-_HELLO = b"\x00hello/"
-_LIVES_KEPT = 8
 _RESTLESS_S = 0.01
 _SERVE_S = 0.1
 
+__all__ = ["Bus", "Received"]
+
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Received:
-    """A message with where it came from; ``count`` numbers all that ``host`` put on ``topic``, from 1."""
-
-    topic: str
-    host: str
-    count: int
-    message: Message
 
 
 class Bus:
@@ -83,9 +72,7 @@ class Bus:
         reach: Reach | None = None,
     ) -> None:
         self.name = name
-        self.drops: dict[str, int] = {}
         self.sent: dict[str, int] = {}
-        self.seen: dict[tuple[str, str], int] = {}
         self.reports: list[str] = []
         self._closed = False
         self._monitors: list[zmq.Socket[bytes]] = []
@@ -104,7 +91,8 @@ class Bus:
         self._outgoing = Outgoing(serve, name, pool=self._pool, latched=self._latched_for, say=self._say)
         self._incoming = Incoming(ask, name, near=near, bell_endpoint=bell_endpoint, say=self._say)
         self._links = (serve, ask)
-        self._order: Order[Received] = Order(self.seen, self.drops)
+        self._inbox = Inbox(name, self._subscribe_socket, self._incoming)
+        self.drops, self.seen = self._inbox.drops, self._inbox.seen
         self._waiter = Waiter()
         self._pending: set[Any] = set()
         for socket in (self._publish_socket, self._subscribe_socket, *self._links):
@@ -116,8 +104,6 @@ class Bus:
         self._cut_off = 0
         self._connected: dict[str, tuple[str, float]] = {}  # endpoint to link, and when its card was last seen
         self._life = time.time_ns()
-        self._lives: dict[str, list[int]] = {}
-        self._greeted: set[str] = set()
         self._asked_at = -1e9
         self._big: set[str] = set()
         self._latched: dict[str, list[codec.Buffer]] = {}
@@ -221,16 +207,16 @@ class Bus:
         self.connect_present()
         now = time.monotonic()
         if (
-            now - self._asked_at > 0.25 and not names <= self._greeted
+            now - self._asked_at > 0.25 and not names <= self._inbox.greeted
         ):  # anew: a peer may have bound after the last time
-            hello = _HELLO + self.name.encode()
+            hello = HELLO + self.name.encode()
             with suppress(zmq.ZMQError):
                 self._subscribe_socket.setsockopt(zmq.UNSUBSCRIBE, hello)
             self._subscribe_socket.setsockopt(zmq.SUBSCRIBE, hello)
             self._waiter.touch(self._subscribe_socket)
             self._asked_at = now
         self._backlog = self.poll(0.02)  # the next poll hands these out
-        return names <= self._greeted and self._incoming.linked(names)
+        return names <= self._inbox.greeted and self._incoming.linked(names)
 
     def meet(self, names: set[str], *, timeout_s: float, stop: object = None) -> None:
         """Wait until this process hears every one of ``names``: from then on no message of theirs can be missed.
@@ -278,9 +264,8 @@ class Bus:
         """What was turned away and is no loss: frames that are none of ours, and messages that had come before."""
         malformed = self._incoming.refused + self._outgoing.refused
         strangers = sum(self.strangers.values())
-        return {
-            "malformed": malformed, "replayed": self._order.replayed, "strangers": strangers, "cut off": self._cut_off,
-        }  # fmt: skip
+        replayed = self._inbox.order.replayed
+        return {"malformed": malformed, "replayed": replayed, "strangers": strangers, "cut off": self._cut_off}
 
     @property
     def latched(self) -> dict[str, list[codec.Buffer]]:
@@ -310,23 +295,24 @@ class Bus:
             self._frontier.serve()
         if self._links[0] in events or time.monotonic() - self._served_at > _SERVE_S:
             self._serve()
-        items = self._from_pub() if self._subscribe_socket in events else []
-        items += self._from_links(events)
-        for item in items:
-            received += self._order.admit(item)
-        if self._order.holding:
-            received += self._order.overdue()
-        return self._newest(received) if len(received) > 1 else received
+        items = self._inbox.from_pub() if self._subscribe_socket in events else []
+        by_links, came, went = self._inbox.from_links(events, self._links[1])
+        for descriptor in came:
+            self._waiter.add(descriptor)
+        for descriptor in went:
+            self._waiter.remove(descriptor)
+        received += self._inbox.put_in_order(items + by_links)
+        return self._inbox.newest(received) if len(received) > 1 else received
 
     def wait(self, other: zmq.Socket[bytes], timeout_s: float) -> bool:
         """Wait up to ``timeout_s`` for ``other`` or the bus; return whether the bus has something to poll."""
         self._waiter.add(other, watched=True)
         self._pending = self._events(0.0 if self._backlog else timeout_s) - {other}
-        return bool(self._backlog or self._pending) or self._order.holding
+        return bool(self._backlog or self._pending) or self._inbox.order.holding
 
     def _events(self, timeout_s: float) -> set[Any]:
         """Return what is ready; it is to be read until it is empty, for it is not told twice."""
-        if self._order.holding or self._outgoing.waiting:
+        if self._inbox.order.holding or self._outgoing.waiting:
             timeout_s = min(timeout_s, _RESTLESS_S)
         if self._outgoing.wrote:
             self._outgoing.wrote = False
@@ -337,107 +323,6 @@ class Bus:
         pending, self._pending = self._pending, set()
         return pending | self._waiter.wait(0.0 if pending else timeout_s)
 
-    def _from_pub(self) -> list[Item[Received]]:
-        items: list[Item[Received]] = []
-        while True:
-            try:
-                frames = self._subscribe_socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return items
-            if frames[0].startswith(_HELLO):
-                if frames[0] == _HELLO + self.name.encode() and len(frames) == 2:
-                    self._greeted.add(frames[1][:128].decode(errors="replace"))
-                continue
-            item = self._item(frames)
-            if item is not None:
-                items.append(item)
-
-    def _item(self, frames: Sequence[bytes]) -> Item[Received] | None:
-        topic = frames[0][: wire.MAX_TOPIC_BYTES].decode(errors="replace")
-        if not self._wanted(topic):
-            return None
-        try:
-            if not 2 <= len(frames) <= wire.MAX_FRAMES or len(frames[0]) > wire.MAX_TOPIC_BYTES:
-                raise BadInputError("a message without a header, or with too much")
-            envelope = codec.decode_envelope(frames[1])
-            if not self._same_life(envelope):
-                return None
-            message = codec.decode(envelope, frames[2:])
-        except BadInputError:
-            self._count_drop(f"{topic} undecodable", 1)
-            return None
-        received = Received(topic, envelope.host, envelope.count, message)
-        return Item(envelope.host, topic, envelope.count, "pub", received)
-
-    def _from_links(self, events: set[Any]) -> list[Item[Received]]:
-        arrivals = self._incoming.receive() if self._links[1] in events else []
-        # After the socket, and all of it where something came there: what was rung before that was sent is older.
-        at = set(self._incoming.descriptors) & (events if not arrivals else set(self._incoming.descriptors))
-        rung, came, went = self._incoming.ring(at, empty=bool(arrivals)) if at else ([], [], [])
-        for descriptor in came:
-            self._waiter.add(descriptor)
-        for descriptor in went:
-            self._waiter.remove(descriptor)
-        if not rung and not arrivals:
-            return []
-        newest = {arrival.topic: arrival for arrival in rung}
-        items = [self._arrived(arrival, newest) for arrival in [*rung, *arrivals]]
-        return sorted((item for item in items if item is not None), key=lambda item: item.count)
-
-    def _arrived(self, arrival: Arrival, newest: dict[str, Arrival]) -> Item[Received] | None:
-        topic, host = arrival.topic, ""
-        try:
-            envelope = codec.decode_envelope(arrival.header)
-            host = envelope.host
-            if not self._wanted(topic) or not self._same_life(envelope):
-                self._incoming.discard(arrival, host)
-                return None
-            qos = self._incoming.qos(topic)
-            message, lost_at = None, "queue"
-            if qos.kind != "latest" or newest.get(topic, arrival) is arrival:
-                lost_at = "ring"
-                buffers = self._incoming.read(arrival, host, codec.lengths(envelope), copy=qos.copy)
-                message = codec.decode(envelope, buffers) if buffers is not None else None
-        except BadInputError:
-            self._count_drop(f"{topic} undecodable", 1)
-            self._incoming.discard(arrival, host)
-            return None
-        received = Received(topic, host, envelope.count, message) if message is not None else None
-        return Item(host, topic, envelope.count, arrival.way, received, arrival.label, lost_at)
-
-    def _newest(self, received: list[Received]) -> list[Received]:
-        """Return ``received`` without what subscriptions of ``latest`` and ``keep`` leave out."""
-        room: dict[str, int] = {}
-        kept: list[Received] = []
-        for one in reversed(received):
-            if one.topic not in room:
-                qos = self._incoming.qos(one.topic)
-                room[one.topic] = qos.depth if qos.kind in {"latest", "keep"} else len(received)
-            if room[one.topic] > 0:
-                room[one.topic] -= 1
-                kept.append(one)
-            else:
-                self._count_drop(f"{one.topic} queue", 1)
-        return kept[::-1]
-
-    def _same_life(self, envelope: codec.Envelope) -> bool:
-        """Begin to count anew where a process was started again; False for what its earlier self had under way."""
-        lives = self._lives.setdefault(envelope.host, [envelope.life])
-        if envelope.life == lives[-1]:
-            return True
-        if envelope.life in lives:
-            return False
-        del lives[:-_LIVES_KEPT]
-        lives.append(envelope.life)
-        for key in [key for key in self.seen if key[0] == envelope.host]:
-            del self.seen[key]
-        self._order.forget(envelope.host)
-        return True
-
-    def _wanted(self, topic: str) -> bool:
-        wants = self._incoming.wants
-        return topic in wants or any(wire.matches(wanted, topic) for wanted in wants)
-
     def _answer_subscribers(self) -> None:
         while True:
             try:
@@ -447,15 +332,12 @@ class Bus:
             if event[:1] != b"\x01":
                 continue
             wanted = event[1:]
-            if wanted.startswith(_HELLO):
+            if wanted.startswith(HELLO):
                 self._send([wanted, self.name.encode()])
                 continue
             for topic, frames in self._latched.items():
                 if topic.encode().startswith(wanted):
                     self._send(frames)
-
-    def _count_drop(self, where: str, number: int) -> None:
-        self.drops[where] = self.drops.get(where, 0) + number
 
     def _say(self, what: str) -> None:
         self.reports.append(what)

@@ -9,6 +9,7 @@ subscriber is further behind than any ring is long. Where no bell can be had, ti
 from __future__ import annotations
 
 import os
+import select
 import socket
 import struct
 from collections.abc import Callable
@@ -42,6 +43,11 @@ class Bell:
         except BlockingIOError:
             return False
         return True
+
+    @property
+    def free(self) -> bool:
+        """True where the subscriber's queue has room again, or it is gone (the next ring tells)."""
+        return bool(select.select([], [self._socket], [], 0)[1])
 
     def close(self) -> None:
         self._socket.close()

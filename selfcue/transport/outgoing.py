@@ -150,7 +150,10 @@ class Outgoing:
                 header = bytes(frames[0])
                 packets: dict[Label, bytes] = {}  # those who are equally far get the same
                 for line in near:
-                    self._ring(line, header, ticket, packets)
+                    if line.waiting:
+                        self._put_off(line, frames, size)
+                    else:
+                        self._ring(line, frames, header, ticket, packets)
                 lines = [line for line in lines if not line.session.near]
         for line in lines:
             self._offer(line, frames, size)
@@ -158,16 +161,19 @@ class Outgoing:
     def _to_ring(self, topic: str, arrays: Sequence[Frame], near: list[Line]) -> Ticket | None:
         assert self._pool is not None
         holders = [line.session.column for line in near if line.qos.holds]
-        ticket = self._pool.write(topic, arrays, holders)
+        meant = [line.session.column for line in near if not line.qos.holds]
+        ticket = self._pool.write(topic, arrays, holders, meant)
         patient = [line for line in near if line.qos.kind == "reliable"]
         if ticket is None and patient and topic in self._pool.busy:
             deadline = time.monotonic() + min(line.qos.deadline_s for line in patient)
             while ticket is None and time.monotonic() < deadline:
                 self.serve(_PATIENCE_MS)
-                ticket = self._pool.write(topic, arrays, holders)
+                ticket = self._pool.write(topic, arrays, holders, meant)
         return ticket
 
-    def _ring(self, line: Line, header: bytes, ticket: Ticket, packets: dict[Label, bytes]) -> None:
+    def _ring(
+        self, line: Line, frames: Sequence[Frame], header: bytes, ticket: Ticket, packets: dict[Label, bytes]
+    ) -> None:
         """Hand a ticket over: by the bell, or over ZeroMQ where there is none, or it is full and may not lose any."""
         session = line.session
         ticket = ticket if line.qos.holds else replace(ticket, held=False)
@@ -184,9 +190,24 @@ class Outgoing:
                 session.bell = None
             else:
                 if not line.qos.holds:
-                    self._skip(line)
+                    self._put_off(line, frames, sum(memoryview(frame).nbytes for frame in frames))
                     return
         self._send(line, [header], ticket)
+
+    def _ring_again(self) -> None:
+        """Send what waits for subscribers whose bell was full and is no more."""
+        for line in [line for lines in self._lines.values() for line in lines if line.waiting and line.session.near]:
+            while line.waiting and (line.session.bell is None or line.session.bell.free):
+                frames, size = line.waiting[0]
+                if size < RING_BYTES or len(frames) < 2:
+                    break  # it waits for the subscriber's word, not for its bell
+                line.waiting.popleft()
+                assert self._pool is not None
+                ticket = self._pool.write(line.topic, frames[1:], (), (line.session.column,))
+                if ticket is not None:
+                    self._ring(line, frames, bytes(frames[0]), ticket, {})
+                else:
+                    self._send(line, frames)
 
     def _offer(self, line: Line, frames: Sequence[Frame], size: int) -> None:
         if line.waiting or not line.open:
@@ -195,11 +216,14 @@ class Outgoing:
                 if not line.open:
                     return
             elif line.qos.kind != "every":
-                before = line.skipped
-                line.put_off(frames, size)
-                self.skips[line.topic] = self.skips.get(line.topic, 0) + line.skipped - before
+                self._put_off(line, frames, size)
                 return
         self._send(line, frames)
+
+    def _put_off(self, line: Line, frames: Sequence[Frame], size: int) -> None:
+        before = line.skipped
+        line.put_off(frames, size)
+        self.skips[line.topic] = self.skips.get(line.topic, 0) + line.skipped - before
 
     def _wait(self, line: Line) -> None:
         """Hold the publisher up until a reliable subscriber has room; past its deadline it is disconnected."""
@@ -251,6 +275,8 @@ class Outgoing:
                 self._take(parts[0], wire.control(parts[2]))
             except BadInputError:
                 self.refused += 1
+        if self._pool is not None:
+            self._ring_again()
         now = time.monotonic()
         if now - self._tended_at > _TEND_S:
             self._tended_at = now

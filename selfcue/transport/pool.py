@@ -23,9 +23,9 @@ class PoolSettings:
         retry_s: after shared memory was found full, the time until it is tried again.
     """
 
-    ring_bytes: int = 24 << 20
+    ring_bytes: int = 16 << 20
     least_slots: int = 4
-    most_slots: int = 16
+    most_slots: int = 64
     total_bytes: int = 1 << 30
     retry_s: float = 2.0
 
@@ -76,8 +76,13 @@ class RingPool:
 
     # -- arrays ------------------------------------------------------------------------------------------------------
 
-    def write(self, topic: str, buffers: Sequence[Any], holders: Sequence[int]) -> Ticket | None:
-        """Put the arrays of one message into the topic's ring; None where they have to take another way."""
+    def write(
+        self, topic: str, buffers: Sequence[Any], holders: Sequence[int], meant: Sequence[int] = ()
+    ) -> Ticket | None:
+        """Put the arrays of one message into the topic's ring; None where they have to take another way.
+
+        ``holders``, ``meant``: see ``RingWriter.write``.
+        """
         needed = aligned([memoryview(buffer).nbytes for buffer in buffers])
         ring = self._rings.get(topic)
         if ring is None or ring.slot_bytes < needed:
@@ -85,7 +90,7 @@ class RingPool:
             if ring is None:
                 self.full[topic] = self.full.get(topic, 0) + 1
                 return None
-        ticket = ring.write(buffers, holders)
+        ticket = ring.write(buffers, holders, meant)
         if ticket is None:
             self.busy[topic] = self.busy.get(topic, 0) + 1
         return ticket
@@ -151,7 +156,10 @@ class Shelf:
             self._closed = [other for other in self._closed if other.views]
             for name in [name for name, other in self._open.items() if other.gone]:
                 self._closed.append(self._open.pop(name))
-            ring = self._open[ticket.name] = RingReader(ticket.name, ticket.ring)
+            try:
+                ring = self._open[ticket.name] = RingReader(ticket.name, ticket.ring)
+            except shm.GoneError:
+                return None
         return ring.read(ticket, lengths, column, copy=copy)
 
     def newest(self, ticket: Ticket | None) -> bool:

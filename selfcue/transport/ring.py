@@ -12,7 +12,10 @@ and after; one that wants a view pins the slot first, compares, and lets go when
 writer passes over pinned slots. Both sides set their mark, then look at the other's (Dekker's way), so a store must
 not pass a later load: ``fence`` sees to that.
 
-Pins are one byte: 0 free, HELD by the writer for a reader that must not miss the message, TAKEN by the reader.
+Pins are one byte: 0 free, TAKEN by the reader; HELD or MEANT by the writer, for a reader that must not miss the
+message, or that may. Where every slot is pinned, those that are no more than MEANT are written over, the oldest first.
+Else the slot that was used last is used again: it is in the processor's cache still, where a copy of 6 MB is 1.7 times
+as fast.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from selfcue.transport import shm
 READERS = 64
 MAX_SLOTS = 64
 MAX_SLOT_BYTES = 80 << 20
-HELD, TAKEN = 1, 2
+HELD, TAKEN, MEANT = 1, 2, 3
 
 _MAGIC = b"selfcue1"
 _HEAD = struct.Struct("=8sQII Q")
@@ -44,6 +47,7 @@ _ENTRY = 128
 _PINS = 64
 _NEWEST = 64
 _NO_PINS = bytes(READERS)
+_MAY_GO = bytes((0, MEANT))
 _ALIGN = 64
 _CLAIM_LOOKS = 1000
 
@@ -102,17 +106,18 @@ class RingWriter:
         self._map[: _HEAD.size] = _HEAD.pack(_MAGIC, self.ring, slots, READERS, self.slot_bytes)
         self._bytes = memoryview(self._map)
         self._words = self._bytes.cast("Q")
-        self._next = 0
+        self._recent = list(range(slots))[::-1]  # the one that was used last is the last
         self._written = 0
 
     @property
     def name(self) -> str:
         return self.path.name
 
-    def write(self, buffers: Sequence[Any], holders: Sequence[int] = ()) -> Ticket | None:
+    def write(self, buffers: Sequence[Any], holders: Sequence[int] = (), meant: Sequence[int] = ()) -> Ticket | None:
         """Copy ``buffers`` into a free slot and return its ticket; None where readers keep every slot.
 
-        ``holders``: columns of readers for which the slot is kept until they have read it.
+        ``holders``: columns of readers for which the slot is kept until they have read it; ``meant``: of those who may
+        come too late.
         """
         slot = self._claim()
         if slot is None:
@@ -125,27 +130,36 @@ class RingWriter:
         pins = _PAGE + slot * _ENTRY + _PINS
         for column in holders:
             self._bytes[pins + column] = HELD
+        for column in meant:
+            self._bytes[pins + column] = MEANT
         self._written += 1
         fence()
         self._words[(_PAGE + slot * _ENTRY) // 8] = 2 * self._written
         self._words[_NEWEST // 8] = 2 * self._written
-        self._next = (slot + 1) % self.slots
+        self._recent.remove(slot)
+        self._recent.append(slot)
         return Ticket(self.name, self.ring, slot, 2 * self._written, bool(holders))
 
     def _claim(self) -> int | None:
-        for step in range(self.slots):
-            slot = (self._next + step) % self.slots
-            entry = _PAGE + slot * _ENTRY
-            pins = slice(entry + _PINS, entry + _PINS + READERS)
-            if self._map[pins] != _NO_PINS:
-                continue
-            before = self._words[entry // 8]
-            self._words[entry // 8] = before | 1
-            fence()
-            if self._map[pins] == _NO_PINS:
+        for slot in reversed(self._recent):
+            if self._try(slot, b"\0"):
                 return slot
-            self._words[entry // 8] = before  # a reader was quicker
-        return None
+        return next((slot for slot in self._recent if self._try(slot, _MAY_GO)), None)
+
+    def _try(self, slot: int, may_go: bytes) -> bool:
+        """Begin to write to ``slot``, where all its pins are among ``may_go``; they are gone then."""
+        entry = _PAGE + slot * _ENTRY
+        pins = slice(entry + _PINS, entry + _PINS + READERS)
+        if self._map[pins].translate(None, may_go):
+            return False
+        before = self._words[entry // 8]
+        self._words[entry // 8] = before | 1
+        fence()
+        if self._map[pins].translate(None, may_go):  # a reader was quicker
+            self._words[entry // 8] = before
+            return False
+        self._map[pins] = _NO_PINS
+        return True
 
     def let_go(self, column: int, slot: int | None = None, *, taken: bool = False) -> bool:
         """Free what is held for a reader (``taken``: what it has in use too, because it is dead).
@@ -155,7 +169,7 @@ class RingWriter:
         clear = True
         for each in range(self.slots) if slot is None else (slot,):
             at = _PAGE + each * _ENTRY + _PINS + column
-            if self._bytes[at] == HELD or taken:
+            if self._bytes[at] != TAKEN or taken:
                 self._bytes[at] = 0
             clear = clear and self._bytes[at] == 0
         return clear
@@ -164,7 +178,7 @@ class RingWriter:
     def kept(self) -> bool:
         """True while some reader has a slot held or in use."""
         entries = (_PAGE + slot * _ENTRY + _PINS for slot in range(self.slots))
-        return any(self._map[pins : pins + READERS] != _NO_PINS for pins in entries)
+        return any(self._map[pins : pins + READERS].translate(None, _MAY_GO) for pins in entries)
 
     def close(self) -> None:
         """Take the file's name away; readers keep what they have mapped. May be called twice."""

@@ -29,6 +29,10 @@ class NoRoomError(SelfcueError):
     """Shared memory is full, or not to be had; the array has to take another way."""
 
 
+class GoneError(BadInputError):
+    """A file that was there is there no more; its owner has taken it out of use."""
+
+
 def folder() -> Path:
     """Return where shared memory is mounted: ``SELFCUE_SHM``, by default ``/dev/shm``."""
     return Path(os.environ.get("SELFCUE_SHM", "/dev/shm"))  # noqa: S108 - the point of the matter
@@ -80,7 +84,8 @@ def open_checked(name: str, *, kind: str, least: int, most: int) -> tuple[int, i
     try:
         fd = os.open(folder() / name, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise BadInputError(f"{name}: cannot be opened ({error.strerror})") from error
+        kind_of_error = GoneError if isinstance(error, FileNotFoundError) else BadInputError
+        raise kind_of_error(f"{name}: cannot be opened ({error.strerror})") from error
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or not least <= status.st_size <= most:
         os.close(fd)

@@ -126,7 +126,7 @@ def test_a_process_that_was_started_again_is_heard_from_its_first_message(make_b
         first.publish("t", event(i))
     assert len(gather(b, 5)) == 5
     first.close()
-    b._greeted.clear()
+    b._inbox.greeted.clear()
     second = make_bus("a")
     meet(second, b)
     second.publish("t", event(10))

@@ -88,12 +88,12 @@ def test_a_view_stays_what_it_was_and_the_stream_goes_on(make_bus) -> None:
 def test_where_views_keep_every_slot_the_socket_serves(make_bus) -> None:
     a, b = pair(make_bus, Qos.keep(50).views())
     kept = []
-    for i in range(30):
+    for i in range(80):
         a.publish("t", picture(i))
         kept += gather(b, 1, serving=a)
-    assert [number_of(one) for one in kept] == list(range(30))
+    assert [number_of(one) for one in kept] == list(range(80))
     assert a._pool is not None
-    assert a._pool.busy == {"t": 14}
+    assert a._pool.busy == {"t": 16}
     assert b.drops == {}
 
 
@@ -110,11 +110,11 @@ def test_nobody_who_keeps_a_view_sees_it_change_after_the_bus_is_closed(make_bus
 
 def test_who_is_late_at_the_ring_loses_the_oldest_and_it_is_counted_there(make_bus) -> None:
     a, b = pair(make_bus, Qos.keep(1000))
-    for i in range(50):
+    for i in range(100):
         a.publish("t", picture(i))
-    got = [number_of(one) for one in gather(b, 16)]
-    assert got == list(range(34, 50))
-    assert b.drops == {"t ring": 34}
+    got = [number_of(one) for one in gather(b, 64)]
+    assert got == list(range(36, 100))
+    assert b.drops == {"t ring": 36}
 
 
 def test_latest_gives_the_newest_alone_and_counts_the_rest(make_bus) -> None:
@@ -233,7 +233,7 @@ def test_shared_memory_without_room_is_said_once_counted_and_the_socket_serves(m
     assert a._pool is not None
     assert a._pool.full == {"t": 5}
     assert len(a.reports) == 1
-    assert a.reports[0].startswith("t: no shared memory for 16 x 76800 bytes, going over the socket")
+    assert a.reports[0].startswith("t: no shared memory for 64 x 76800 bytes, going over the socket")
 
 
 def test_a_topic_that_outgrows_its_ring_gets_a_greater_one_and_loses_nothing(make_bus, tmp_path: Path) -> None:

@@ -74,7 +74,11 @@ def test_what_goes_in_comes_out_aligned(
             writer.close()
 
 
-@given(st.lists(st.tuples(st.sampled_from(["write", "hold", "copy", "view", "drop"]), st.integers(0, 30)), max_size=60))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["write", "hold", "mean", "copy", "view", "drop"]), st.integers(0, 30)), max_size=60
+    )
+)
 @settings(max_examples=80, deadline=None)
 def test_any_order_of_reads_and_writes_gives_the_right_bytes_or_none(
     tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, int]]
@@ -89,9 +93,11 @@ def test_any_order_of_reads_and_writes_gives_the_right_bytes_or_none(
         last: dict[int, int] = {}  # slot to the value that was written last
         try:
             for act, number in acts:
-                if act in ("write", "hold"):
+                if act in ("write", "hold", "mean"):
                     value = len(tickets) % 251
-                    ticket = writer.write([bytes([value]) * 4096], (1,) if act == "hold" else ())
+                    ticket = writer.write(
+                        [bytes([value]) * 4096], (1,) if act == "hold" else (), (1,) if act == "mean" else ()
+                    )
                     if ticket is not None:
                         tickets.append((value, ticket))
                         last[ticket.slot] = len(tickets) - 1
@@ -137,8 +143,28 @@ def test_a_view_is_read_only_lies_in_the_ring_and_is_never_written_over(writer: 
     del array
     gc.collect()
     assert reader.views == 0
-    slots = {put(writer, value).slot for value in range(8)}
-    assert slots == {0, 1, 2, 3}
+    assert len({put(writer, value).slot for value in range(8)}) == 1  # what is free and warm is used again
+
+
+def test_who_may_come_too_late_is_given_as_much_time_as_there_are_slots(writer: RingWriter) -> None:
+    reader = reader_of(writer)
+    tickets = [writer.write([bytes([value]) * 100], (), (1, 2)) for value in range(9)]
+    found = [value_of(reader.read(ticket, [100], 1, copy=True)) for ticket in tickets if ticket is not None]
+    assert found == [None] * 5 + [5, 6, 7, 8]
+    assert writer.write([b"x"], (), (1, 2)) is not None
+
+
+def test_what_is_held_or_looked_at_is_not_given_up_for_who_may_come_too_late(writer: RingWriter) -> None:
+    reader = reader_of(writer)
+    held = writer.write([b"h" * 100], (3,), (1,))
+    seen = writer.write([b"s" * 100], (), (1,))
+    assert held is not None
+    assert seen is not None
+    view = reader.read(seen, [100], 1, copy=False)
+    for _ in range(9):
+        assert writer.write([b"x" * 100], (), (1,)) is not None
+    assert value_of(reader.read(held, [100], 3, copy=True)) == ord("h")
+    assert value_of(view) == ord("s")
 
 
 def test_where_readers_keep_every_slot_the_writer_is_told(writer: RingWriter) -> None:
@@ -308,7 +334,7 @@ print(ring.name, ring.ring, flush=True)
 number = 0
 while True:
     number += 1
-    if ring.write([np.full({size} // 8, 2 * number, np.uint64)]) is None:
+    if ring.write([np.full({size} // 8, 2 * number, np.uint64)], (), (5,)) is None:
         number -= 1
 """
 
