@@ -55,7 +55,7 @@ class SelfcueSender:
         self.bus.enter({"t": "Image"})
 
     def send(self, data: np.ndarray) -> None:
-        self.bus.publish("t", Image(stamp_ns=0, encoding="mono8", data=data.reshape(1, -1)))
+        self.bus.publish(f"t/{data.nbytes}", Image(stamp_ns=0, encoding="mono8", data=data.reshape(1, -1)))
 
     def close(self) -> None:
         self.bus.close()
@@ -66,7 +66,7 @@ class SelfcueReceiver:
 
     def __init__(self, name: str, qos: Qos, **settings: Any) -> None:
         self.bus = Bus("receiver", FolderDirectory(name), **settings)
-        self.bus.subscribe("t", qos)
+        self.bus.subscribe("t/", qos)
         self.bus.enter({})
 
     def receive(self, timeout_s: float) -> Iterator[Bytes]:
