@@ -66,6 +66,28 @@ _replies = msgspec.msgpack.Decoder(_Reply)
 _NO_BODY = msgspec.Raw(_encoder.encode(None))
 
 
+def request_of(payload: bytes) -> _Request:
+    """Return a request as it came. Raises BadInputError for anything that is none."""
+    try:
+        request: _Request = _requests.decode(payload)
+    except (msgspec.DecodeError, msgspec.ValidationError, ValueError, RecursionError) as error:
+        raise BadInputError(f"not a call: {error}") from error
+    if request.v != WIRE_VERSION or len(request.id) != _ID_BYTES or len(request.name) > MAX_NAME_LENGTH:
+        raise BadInputError(f"not a call: version {request.v}, an id of {len(request.id)} bytes")
+    return request
+
+
+def reply_of(payload: bytes) -> _Reply:
+    """Return a reply as it came. Raises BadInputError for anything that is none."""
+    try:
+        reply: _Reply = _replies.decode(payload)
+    except (msgspec.DecodeError, msgspec.ValidationError, ValueError, RecursionError) as error:
+        raise BadInputError(f"not an answer: {error}") from error
+    if reply.v != WIRE_VERSION or len(reply.id) != _ID_BYTES:
+        raise BadInputError(f"not an answer: version {reply.v}, an id of {len(reply.id)} bytes")
+    return reply
+
+
 @dataclass(frozen=True)
 class Service:
     """What answers a call: ``handler`` gets a ``request``, returns a ``reply``; a SelfcueError goes to the asker."""
@@ -125,11 +147,8 @@ class Desk:
 
     def _reply_to(self, payload: bytes) -> bytes | None:
         try:
-            request = _requests.decode(payload)
-        except (msgspec.DecodeError, msgspec.ValidationError, ValueError, RecursionError):
-            self._drop("undecodable")
-            return None
-        if request.v != WIRE_VERSION or len(request.id) != _ID_BYTES or len(request.name) > MAX_NAME_LENGTH:
+            request = request_of(payload)
+        except BadInputError:
             self._drop("undecodable")
             return None
         known = self._answered.get(request.id)
@@ -246,12 +265,10 @@ def _await(socket: zmq.Socket[bytes], call_id: bytes, until_s: float) -> _Reply 
     while (left_s := until_s - time.monotonic()) > 0:
         if not socket.poll(max(1, round(left_s * 1000))):
             return None
-        try:
-            reply: _Reply = _replies.decode(socket.recv())
-        except (msgspec.DecodeError, msgspec.ValidationError, ValueError, RecursionError):
-            continue
-        if reply.id == call_id and reply.v == WIRE_VERSION:
-            return reply
+        with suppress(BadInputError):
+            reply = reply_of(socket.recv())
+            if reply.id == call_id:
+                return reply
     return None
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 STOP_S = 1.2
 ABORT_S = 0.8
 _LOOK_S = 0.1
+_OURS = logging.getLogger("selfcue")
 
 
 class Supervisor:
@@ -78,15 +79,18 @@ class Supervisor:
         while self.alive():
             time.sleep(0.01)
         if self._log_file is not None:
-            self._log.removeHandler(self._log_file)
+            _OURS.removeHandler(self._log_file)
+            _OURS.propagate = True
             self._log_file.close()
 
     def start(self) -> None:
         """Start every process of the system, each with its own log ``logs/PROCESS.log``."""
         self._log_file = logs.handler(logs.file_of(self._run_dir, "supervisor"))
         self._log.setLevel(logging.INFO)
-        self._log.propagate = False  # the terminal belongs to the run's own view
-        self._log.addHandler(self._log_file)
+        _OURS.propagate = (
+            False  # the bus's words too: the terminal belongs to the run's own view and its one error line
+        )
+        _OURS.addHandler(self._log_file)
         replace(self._system, wall_offset_ns=wall_offset_ns()).write(self._run_dir)
         for child in self._children.values():
             child.start()

@@ -7,13 +7,14 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 
-from selfcue import codec
+from selfcue import calls, codec
 from selfcue.errors import BadInputError
 from selfcue.messages import CameraInfo, Estimate, Image, Imu, JournalEvent, Message, PointCloud
 from selfcue.transport import wire
 from selfcue.transport.ring import Ticket
 from selfcue.transport.wire import Ack, Bye, Hello, Label, Rung, Want, Welcome
 
+_encode = msgspec.msgpack.Encoder().encode
 MOST_LETTERS = 2000
 """Of an error: it is one line, whatever was sent."""
 
@@ -53,12 +54,15 @@ def _seeds() -> dict[str, tuple[Decoder, list[bytes]]]:
         PointCloud(stamp_ns=1, points=flat, intensity=flat),
         Estimate(stamp_ns=1, cue="fused", quantity="q", value=flat, lower=flat, upper=flat, valid=flat, confidence=0.5),
     ]
+    raw = msgspec.Raw(_encode({"changes": {"step": 3}}))
     return {
         "envelope": (codec.decode_envelope, [bytes(codec.encode(one, host="h", count=1)[0]) for one in messages]),
         "message": (message, [_message(one) for one in messages]),
         "control": (wire.control, [wire.pack(one) for one in said]),
         "label": (wire.label, [wire.pack(Label(7, 1)), wire.pack(Label(7, 1, ticket))]),
         "rung": (wire.rung, [wire.pack(Rung("t", Label(7, 1, ticket), b"header"))]),
+        "call": (calls.request_of, [_encode(calls._Request(1, bytes(16), "node/params", raw))]),
+        "answer": (calls.reply_of, [_encode(calls._Reply(1, bytes(16), 3, "refused", raw))]),
         "topic": (wire.topic_of, [b"stereo/left/image", "größe".encode()]),
     }
 

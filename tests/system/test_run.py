@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -42,7 +42,7 @@ Selfcue = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def selfcue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Selfcue:
+def selfcue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Selfcue]:
     (tmp_path / "toys.yaml").write_text(TOYS)
     (tmp_path / "alone.yaml").write_text(ALONE)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "x"))
@@ -51,9 +51,15 @@ def selfcue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Selfcue:
 
     def start(*words: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "selfcue", *words]
-        return subprocess.Popen(command, stdout=-1, stderr=-1, text=True, cwd=tmp_path, start_new_session=True)
+        started.append(subprocess.Popen(command, stdout=-1, stderr=-1, text=True, cwd=tmp_path, start_new_session=True))
+        return started[-1]
 
-    return start
+    started: list[subprocess.Popen[str]] = []
+    yield start
+    for process in started:  # a test that failed must not leave a system to the next one; its children go with it
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def finish(process: subprocess.Popen[str], timeout_s: float = 60) -> tuple[int, str, str]:
