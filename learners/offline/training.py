@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from selfcue.errors import BadInputError, SelfcueError
+from selfcue.errors import BadInputError, MissingDependencyError, SelfcueError
 from selfcue.learners.offline.randomness import Randomness, child
 from selfcue.learners.offline.tensors import load_module, load_optimiser, module_state, optimiser_state
 from selfcue.learners.online.checkpoint import load_weights, save_weights
@@ -61,6 +61,7 @@ class Training:
         resume: Path | None,
         progress: bool,
     ) -> None:
+        check_device(device)
         self._method, self._data, self._device, self._budget = method, data, device, budget
         self._resume = Path(resume) if resume is not None else None
         self._progress = progress
@@ -93,6 +94,7 @@ class Training:
             self._fabric.launch()
             self._net, self.optimiser = self._fabric.setup(self._bare, method.optimiser(self._bare))
             self._part = Part(self._fabric.global_rank, self._fabric.world_size)
+            self._device = str(self._fabric.device)  # of several, this process' own
         else:
             self._net = self._bare.to(self._device)
             self.optimiser = method.optimiser(self._net)
@@ -133,6 +135,8 @@ class Training:
             for name, value in method.update(self, self._net, batch).items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach())
             count += 1
+        if not count:
+            raise BadInputError(f"{method.about.name}: the data are too few for a single batch")
         figures = {name: value / count for name, value in sums.items()}
         if not np.isfinite(figures["loss"]):
             raise SelfcueError(
@@ -208,6 +212,17 @@ class Training:
         if state.meta["best"] is not None:
             score, epoch = state.meta["best"]
             self._best = (float(score), int(epoch), state.part("best").arrays)
+
+
+def check_device(device: str) -> None:
+    """Raise BadInputError where ``device`` is none that torch knows, MissingDependencyError where it is not here."""
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise BadInputError(f"device {device!r}; use cpu, cuda, cuda:1 or mps") from None
+    here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not here.get(kind, False):
+        raise MissingDependencyError(f"device {device!r} is not here, or this build of torch cannot use it; use cpu")
 
 
 def _fabric(device: str) -> Any:

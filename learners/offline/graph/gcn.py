@@ -31,4 +31,5 @@ class GCN(nn.Module):
     def logits(self, hidden: Tensor, adjacency: Tensor) -> Tensor:
         """Return the scores of the classes from ``hidden``."""
         h = F.dropout(hidden, self.dropout, self.training)
-        return torch.sparse.mm(adjacency, h @ self.w2) + self.b2
+        scores: Tensor = torch.sparse.mm(adjacency, h @ self.w2) + self.b2
+        return scores

@@ -124,8 +124,7 @@ def context_label(data: GraphData, guess: str) -> Targets:
 def guessed(data: GraphData, guess: str) -> npt.NDArray[np.float32]:
     """Return guesses (N, C) by ``lp``, ``ica`` or the mean of ``both``."""
     if guess == "both":
-        mean: npt.NDArray[np.float32] = (label_propagation(data) + iterative_classification(data)) / 2
-        return mean
+        return ((label_propagation(data) + iterative_classification(data)) / 2).astype(np.float32)
     return label_propagation(data) if guess == "lp" else iterative_classification(data)
 
 

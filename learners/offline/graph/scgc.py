@@ -208,7 +208,8 @@ class SCGC(TorchMethod[GraphData, SCGCConfig]):
 
     def predict(self, data: GraphData) -> npt.NDArray[np.int64]:
         """Return the cluster of each node (N,)."""
-        return np.argmax(self.predict_proba(data), axis=1).astype(np.int64, copy=False)
+        classes: npt.NDArray[np.int64] = np.argmax(self.predict_proba(data), axis=1)
+        return classes
 
     def _net(self, data: GraphData) -> ClusterNet:
         net = self.fitted()

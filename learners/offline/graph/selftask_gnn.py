@@ -206,7 +206,8 @@ class SelfTaskGNN(TorchMethod[GraphData, SelfTaskConfig]):
 
     def predict(self, data: GraphData) -> npt.NDArray[np.int64]:
         """Return the class of each node (N,)."""
-        return np.argmax(self.predict_proba(data), axis=1).astype(np.int64, copy=False)
+        classes: npt.NDArray[np.int64] = np.argmax(self.predict_proba(data), axis=1)
+        return classes
 
     def _ready(self, data: GraphData) -> tuple[SelfTaskNet, SparseRows, Tensor]:
         net = self.fitted()

@@ -110,7 +110,8 @@ class DCCFNet(nn.Module):
     def hops(self, graph: Bipartite) -> tuple[Tensor, list[Layer]]:
         """Return the final vectors (N, D) and what each hop made (the paper's eq. 5 to 12)."""
         config = self.config
-        h = total = self.embedding
+        h: Tensor = self.embedding
+        total = h
         layers = []
         for _ in range(config.layers):
             local = graph.propagate(h)
@@ -137,7 +138,7 @@ class DCCFNet(nn.Module):
         terms = {"ranking": ranking, "loss": ranking + decay + intents}
         if config.contrast and any(layer.views for layer in layers):
             own = torch.zeros((), device=h.device)
-            for nodes in (user.unique(), torch.cat((item, other)).unique()):
+            for nodes in (torch.unique(user), torch.unique(torch.cat((item, other)))):
                 some = nodes[torch.randperm(len(nodes), device=nodes.device)[: config.contrasted]]
                 for layer in layers:
                     for view in layer.views:

@@ -59,7 +59,8 @@ class LightNet(nn.Module):
 
     def vectors(self, graph: Bipartite, *, drop: bool = False) -> Tensor:
         """Return the final vectors (N, dim), with edges dropped where asked."""
-        h = total = self.embedding
+        h: Tensor = self.embedding
+        total = h
         for _ in range(self.config.layers):
             weight = F.dropout(graph.weight, self.config.edge_dropout) if drop else graph.weight
             h = graph.edges.sum(weight, h[:, None]).squeeze(1)
@@ -75,9 +76,9 @@ class LightNet(nn.Module):
         terms = {"ranking": ranking, "loss": ranking + decay}
         if config.contrast:
             a, b = self.vectors(graph, drop=True), self.vectors(graph, drop=True)
-            own = sum(
-                info_nce(a[nodes], b[nodes], temperature=config.temperature) for nodes in (user.unique(), item.unique())
-            )
+            own = torch.zeros((), device=h.device)
+            for nodes in (torch.unique(user), torch.unique(item)):
+                own = own + info_nce(a[nodes], b[nodes], temperature=config.temperature)
             terms["loss"] = terms["loss"] + config.contrast * own
         return terms
 

@@ -44,7 +44,7 @@ def test_fit_then_apply(capsys, tmp_path, graph_file):
     assert len(json.loads((tmp_path / "run/history.json").read_text())) == 3
     code, out, _ = run(capsys, "apply", tmp_path / "run", "--data", graph_file, "--out", tmp_path / "z.npz")
     assert code == 0
-    with np.load(tmp_path / "z.npz") as found:
+    with np.load(tmp_path / "z.npz", allow_pickle=False) as found:
         assert found["transform"].shape == (60, 8)
     run(capsys, "apply", tmp_path / "run", "--data", graph_file, "--out", tmp_path / "z.csv")
     assert (tmp_path / "z.csv").read_text().splitlines()[0] == "row," + ",".join(f"transform_{i}" for i in range(8))

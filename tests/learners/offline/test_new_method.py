@@ -59,7 +59,7 @@ def test_a_method_from_outside_is_listed_fitted_and_applied(installed, tmp_path)
     out = run("-c", COMMAND, "fit", "my_method", "--data", "w.npz", "--out", "run", "--set", "epochs=2", "--json")
     assert json.loads(out)["epochs"] == 2
     run("-c", COMMAND, "apply", "run", "--data", "w.npz", "--out", "z.npz")
-    with np.load(tmp_path / "z.npz") as found:
+    with np.load(tmp_path / "z.npz", allow_pickle=False) as found:
         assert found["transform"].shape == (20, 32)
 
 

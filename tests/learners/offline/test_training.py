@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfcue.errors import BadInputError, SelfcueError, UsageError
+from selfcue.errors import BadInputError, MissingDependencyError, SelfcueError, UsageError
 from selfcue.learners.offline.budget import Budget
 from selfcue.learners.offline.data.windows import Windows
 from selfcue.learners.offline.graph.graphmae import GraphMAE
@@ -112,6 +112,23 @@ def test_a_loss_that_is_not_finite_stops_the_run():
     big = Windows(np.full((4, 6, 1), 3e38, dtype=np.float32))
     with pytest.raises(SelfcueError, match="the loss is"):
         Toy().fit(big, progress=False)
+
+
+def test_a_device_that_is_not_here_is_named():
+    with pytest.raises(BadInputError, match="use cpu, cuda"):
+        Toy().fit(waves(), device="gpu9", progress=False)
+    if not torch.cuda.is_available():
+        with pytest.raises(MissingDependencyError, match="'cuda:3' is not here"):
+            Toy().fit(waves(), device="cuda:3", progress=False)
+
+
+def test_data_that_fill_no_batch_are_refused():
+    class Nothing(Toy):
+        def batches(self, prepared, rng, part):
+            return iter(())
+
+    with pytest.raises(BadInputError, match="too few"):
+        Nothing().fit(waves(), progress=False)
 
 
 def test_models_of_other_methods_and_versions_are_refused(tmp_path):

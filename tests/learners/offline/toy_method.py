@@ -72,7 +72,7 @@ class Toy(TorchMethod[Windows, ToyConfig]):
 
     def transform(self, data: Windows) -> np.ndarray:
         with torch.no_grad():
-            return self.fitted().line(torch.from_numpy(data.x[:, :-1, 0])).numpy()  # type: ignore[no-any-return,operator,union-attr]
+            return self.fitted().line(torch.from_numpy(data.x[:, :-1, 0])).numpy()  # type: ignore[no-any-return,operator]
 
 
 class ScoredToy(Toy):
@@ -80,7 +80,7 @@ class ScoredToy(Toy):
 
     def validate(self, net: nn.Module, prepared: torch.Tensor) -> float:
         self.calls = getattr(self, "calls", 0) + 1
-        return -abs(self.calls - 3)
+        return -float(abs(self.calls - 3))
 
 
 def waves(n: int = 32, length: int = 6) -> Windows:

@@ -45,7 +45,7 @@ def test_test_rows_change_no_choice():
 
 def test_the_scale_of_vectors_does_not_matter_to_the_linear_probe():
     z, y = blobs(1.0)
-    assert linear_probe(z, y, SPLIT)["test"] == linear_probe(z * 1e-3 + 5.0, y, SPLIT)["test"]
+    assert linear_probe(z, y, SPLIT)["test"] == linear_probe((z * 100.0).astype(np.float32), y, SPLIT)["test"]
 
 
 def test_probes_refuse_what_they_cannot_judge():

@@ -32,7 +32,8 @@ def tensors(*arrays: np.ndarray) -> tuple[torch.Tensor, ...]:
 
 
 def columns(z: np.ndarray) -> np.ndarray:
-    return (z - z.mean(0)) / np.sqrt(z.var(0) + 1e-5)
+    scaled: np.ndarray = (z - z.mean(0)) / np.sqrt(z.var(0) + 1e-5)
+    return scaled
 
 
 def naive_info_nce(z, v, t, log_q=None):
@@ -135,9 +136,10 @@ def test_ranking_losses_follow_their_formulas():
     assert float(bpr(*tensors(s, t))) == pytest.approx(naive)
     a, p = views()
     n = views(5)[0]
-    naive = (
-        sum(max(0.0, np.linalg.norm(x - y) - np.linalg.norm(x - w) + 0.5) for x, y, w in zip(a, p, n, strict=True)) / N
-    )
+    total = 0.0
+    for x, y, w in zip(a, p, n, strict=True):
+        total += max(0.0, float(np.linalg.norm(x - y) - np.linalg.norm(x - w)) + 0.5)
+    naive = total / N
     assert float(triplet(*tensors(a, p, n))) == pytest.approx(naive)
 
 

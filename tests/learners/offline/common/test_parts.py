@@ -50,13 +50,14 @@ def test_the_teacher_follows_at_its_own_pace_and_takes_no_gradient():
     teacher = EmaTeacher(student, 0.75)
     with torch.no_grad():
         student.weight.fill_(5.0)
-        student.running_mean.fill_(3.0)
+        student.get_buffer("running_mean").fill_(3.0)
     teacher.follow(student)
-    assert float(teacher.module.weight.detach()) == pytest.approx(0.75 * 1 + 0.25 * 5)
-    assert float(teacher.module.running_mean) == 3.0
+    followed = teacher.module.get_parameter("weight")
+    assert float(followed.detach()) == pytest.approx(0.75 * 1 + 0.25 * 5)
+    assert float(teacher.module.get_buffer("running_mean")) == 3.0
     assert not any(p.requires_grad for p in teacher.parameters())
     teacher.follow(student, decay=0.0)
-    assert float(teacher.module.weight.detach()) == 5.0
+    assert float(followed.detach()) == 5.0
     with pytest.raises(BadInputError, match="decay"):
         EmaTeacher(student, 1.5)
 

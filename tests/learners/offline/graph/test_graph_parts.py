@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -26,7 +28,7 @@ def graph() -> tuple[torch.Tensor, torch.Tensor, Edges]:
     return x, pairs, Edges.of(pairs, N, loops=True)
 
 
-def copied(layer: GATLayer | NarrowGATLayer, heads: int, width: int) -> torch.nn.Module:
+def copied(layer: GATLayer | NarrowGATLayer, heads: int, width: int) -> Any:
     conv = pytest.importorskip("torch_geometric.nn").GATConv(layer.weight.shape[0], width, heads)
     with torch.no_grad():
         layer.bias.normal_()
@@ -37,7 +39,7 @@ def copied(layer: GATLayer | NarrowGATLayer, heads: int, width: int) -> torch.nn
     return conv
 
 
-def assert_equal_gradients(layer: GATLayer | NarrowGATLayer, conv: torch.nn.Module) -> None:
+def assert_equal_gradients(layer: GATLayer | NarrowGATLayer, conv: Any) -> None:
     for ours, theirs in (
         (layer.weight, conv.lin.weight), (layer.a_source, conv.att_src), (layer.a_target, conv.att_dst),
         (layer.bias, conv.bias),
@@ -106,6 +108,8 @@ def test_the_sparse_cosine_is_the_scaled_cosine_error_of_the_whole_reconstructio
     cosine = sparse_cosine(h, weight, bias, SparseRows.of(x.numpy()).unit())
     ours = (1 - cosine).pow(3).mean()
     ours.backward()
+    assert weight.grad is not None
+    assert bias.grad is not None
     found = weight.grad.clone(), bias.grad.clone()
     weight.grad = bias.grad = None
     naive = scaled_cosine_error(h @ weight + bias, x, gamma=3.0)

@@ -72,7 +72,7 @@ def test_what_cannot_be_learned_from_is_refused():
     with pytest.raises(BadInputError, match="all features are 0"):
         GraphMAE().fit(GraphData(np.zeros_like(graph.x), graph.edge_index), progress=False)
     with pytest.raises(BadInputError, match="learns from GraphData, got int"):
-        GraphMAE().fit(3, progress=False)
+        GraphMAE().fit(3, progress=False)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("change", [{"heads": 3}, {"mask_rate": 1.0}, {"gamma": 0.5}, {"layers": 0}])

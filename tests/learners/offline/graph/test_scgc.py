@@ -52,6 +52,7 @@ def test_a_new_node_needs_no_edges(tmp_path):
 def test_a_run_goes_on_across_the_two_phases(tmp_path):
     graph, _ = block_graph()
     whole = SCGC(SMALL, cluster_epochs=4).fit(graph, progress=False)
+    part = SCGC(SMALL, cluster_epochs=4)
     for epochs in (3, 5, 7, 99):
         part = SCGC(SMALL, cluster_epochs=4)
         part.fit(graph, budget=Budget(epochs=epochs), resume=tmp_path / "run.safetensors", progress=False)

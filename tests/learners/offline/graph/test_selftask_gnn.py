@@ -91,6 +91,7 @@ def test_hidden_edges_and_features_are_really_hidden():
     blank = pretexts.attribute_mask(graph, rng).blank
     prepared = SelfTaskGNN(SMALL, task="attribute_mask").prepare(graph, "cpu", np.random.default_rng(0))
     assert len(blank) == 8
+    assert graph.train_mask is not None
     assert not graph.train_mask[blank].any()
     assert int((prepared.shown.dense().sum(1) == 0).sum()) >= 8
 

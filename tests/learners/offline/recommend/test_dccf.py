@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,13 +38,13 @@ def tastes(seed: int = 0, *, noise: float = 0.0) -> tuple[Interactions, np.ndarr
 def test_each_filter_finds_what_was_held_out(kind):
     data, user, item = tastes()
     light = LightGCNConfig(dim=8, batch=64, steps=4, epochs=12, lr=0.02)
-    method = {
+    makers: dict[str, Callable[[], Any]] = {
         "dccf": lambda: DCCF(SMALL),
         "lightgcn": lambda: LightGCN(light),
         "sgl": lambda: LightGCN(light, contrast=0.01),
         "factors": lambda: LightGCN(light, layers=0, epochs=25),
-    }[kind]()
-    method.fit(data, progress=False)
+    }
+    method = makers[kind]().fit(data, progress=False)
     rows = np.unique(user)
     top, _ = method.recommend(data, rows, k=5)
     assert rank_scores(top, rows, user, item, ks=(5,))["recall5"] > 60  # 5 of 30 are a sixth by chance

@@ -23,9 +23,8 @@ def shop(seed: int = 0, *, users: int = 40, items: int = 60) -> Interactions:
     rng = np.random.default_rng(seed)
     kind, taste = np.arange(items) % 4, np.arange(users) % 4
     known = {"a": kind, "b": (kind + 1) % 4, "c": rng.integers(0, 3, items), "d": rng.integers(0, 3, items)}
-    pairs = [(u, i) for u in range(users) for i in range(items) if kind[i] == taste[u] and rng.random() < 0.4]
-    order = rng.permutation(len(pairs))
-    pairs = np.array(pairs)[order]
+    taken = [(u, i) for u in range(users) for i in range(items) if kind[i] == taste[u] and rng.random() < 0.4]
+    pairs = np.array(taken)[rng.permutation(len(taken))]
     return Interactions(
         np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1]), users, items,
         users=Features({"taste": taste}, {"taste": 4}),
@@ -91,11 +90,15 @@ def test_correlated_masking_hides_a_feature_with_its_partner():
 
 def test_random_masking_hides_half_and_values_drop_out_besides():
     rng = np.random.default_rng(0)
-    first, second = views(dataclasses.replace(SMALL, mask="rfm", value_dropout=0.0), np.zeros((6, 6)), 50, rng)
+    first, second = views(
+        dataclasses.replace(SMALL, mask="rfm", value_dropout=0.0), np.zeros((6, 6), np.int64), 50, rng
+    )
     assert (first == first[0]).all()
     assert first[0].sum() == 3
     assert (first != second).all()
-    first, second = views(dataclasses.replace(SMALL, mask="dropout", value_dropout=0.3), np.zeros((6, 6)), 2000, rng)
+    first, second = views(
+        dataclasses.replace(SMALL, mask="dropout", value_dropout=0.3), np.zeros((6, 6), np.int64), 2000, rng
+    )
     assert 0.27 < first.mean() < 0.33
     assert (first != second).any()
 

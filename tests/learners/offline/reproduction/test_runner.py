@@ -30,7 +30,7 @@ class Give:
             raise KeyboardInterrupt
         CALLS.append((self.name, trial.data, trial.seed))
         assert trial.task == (trial.data, trial.seed)
-        return {"score": self.level + trial.seed + (trial.budget.epochs if trial.budget else 0)}
+        return {"score": self.level + trial.seed + (trial.budget.epochs or 0 if trial.budget else 0)}
 
 
 def experiment(*, fail_at: int = 99, level: float = 3.0) -> Experiment:
@@ -79,6 +79,7 @@ def test_claims_are_judged_by_pairs(tmp_path):
     assert verdicts["relative"].holds
     assert (verdicts["level"].value, verdicts["level"].holds) == (4.0, True)
     assert (verdicts["below"].value, verdicts["below"].holds) == (3.0, False)
+    assert verdicts["ahead"].interval is not None
     assert verdicts["ahead"].interval.n == 6
 
 
