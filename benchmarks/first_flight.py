@@ -25,7 +25,8 @@ def measure(work: Path, *, quick: bool) -> BenchResult:
     alone = run_all(_speed_jobs(minute), work, side_by_side=1, title="speed and memory, alone on the machine")
     rows = [_arm_row(arm, [flights[f"{arm}-{room}"] for room in rooms]) for arm in ARMS]
     claims = [*_flight_claims(flights, rooms), *_auc(flights, rooms, rows, quick=quick), *_speed_claims(alone)]
-    notes = [f"rooms {rooms}, unit of time {minute:.0f} s; every run: selfcue run drone_depth …; runs in {work}"]
+    runs = "every run is selfcue run drone_depth … or selfcue learn depth …"
+    notes = [f"rooms {rooms}, unit of time {minute:.0f} s; {runs}"]
     drive = _drive_path()
     if drive is None:
         notes.append("no real drive: set SELFCUE_DATA to a folder that holds kitti_raw_stereo_lidar")
