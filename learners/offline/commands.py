@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,8 @@ def methods(
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    _print_table("offline methods", [{k: v for k, v in row.items() if k not in {"title", "settings"}} for row in rows])
+    short = [{**row, "source": _short(row["source"])} for row in rows]
+    _print_table("offline methods", [{k: v for k, v in row.items() if k not in {"title", "settings"}} for row in short])
 
 
 @methods_app.command("show")
@@ -164,6 +166,13 @@ def method_of(path: Path) -> str:
         raise BadInputError(f"{path}: no model here; `selfcue fit` writes one with a {beside.name} beside it") from None
 
 
+def _short(source: str) -> str:
+    """Return "First et al. YEAR" of a full source; `methods show` has all of it."""
+    authors, _, rest = source.partition(":")
+    names, year = authors.split(","), re.search(r"\b(19|20)\d\d\b", rest)
+    return f"{names[0]}{' et al.' if len(names) > 1 else ''} {year.group() if year else ''}".strip()
+
+
 def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -172,7 +181,7 @@ def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
         raise SelfcueError("no methods are registered; reinstall: pip install -e '.[offline]'")
     table = Table(title=title)
     for key in rows[0]:
-        table.add_column(key, overflow="fold")
+        table.add_column(key, overflow="fold", no_wrap=key in {"name", "family", "setting"})
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     Console().print(table)

@@ -30,7 +30,9 @@ class _Group(typer.core.TyperGroup):
             loaded = plugins.load(plugins.COMMANDS, cmd_name)
         except SelfcueError as error:
             return _broken(cmd_name, error)
-        return get_command(loaded) if isinstance(loaded, typer.Typer) else loaded
+        command = get_command(loaded) if isinstance(loaded, typer.Typer) else loaded
+        command.name = command.name or cmd_name  # a group has none of its own, and help would list it without
+        return command
 
 
 def build() -> Any:

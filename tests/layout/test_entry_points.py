@@ -41,3 +41,12 @@ def test_it_loads_and_is_what_its_group_promises(point: EntryPoint) -> None:
         assert isinstance(loaded, typer.Typer)
     else:
         assert callable(loaded)
+
+
+def test_help_lists_every_command_by_its_name():
+    from selfcue.commands.app import build
+
+    root = build()
+    names = root.list_commands(None)
+    assert {"run", "learn", "log", "bench"} <= set(names)
+    assert [root.get_command(None, name).name for name in names] == names
