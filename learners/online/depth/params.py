@@ -26,7 +26,7 @@ class DepthLearnerParams:
         weights: file of weights (``student.safetensors``) to start from; empty: from scratch.
         max_width_px: the student's pictures are at most this wide.
         colour: the student sees colour; off, it sees gray: what it learned then holds on surfaces of other colours
-            (obstacle AUC on textures never seen .75 instead of .50), and costs less.
+            (in the one room compared, AUC on unseen textures .75 instead of .49), and costs less.
         buffer_s: how long a picture waits for its trusted depth.
         obstacles: watch approaches and prove readiness by them; off where nothing ever comes near (a car).
         pessimism: the student's obstacle score is of ``value + pessimism * b`` (see ``corridor.estimate_score``).
