@@ -26,7 +26,7 @@ class Card(msgspec.Struct, frozen=True):
     """One process of the system.
 
     Attributes:
-        started: tells a process from a later one with the same pid.
+        started: tells a process from a later one with the same pid (see ``started_at``).
         topics: published topics with their types.
         clock: where the owner of the clock takes part in lock-step; empty for all others.
         link: where subscribers say what they want, and where big arrays and reliable messages come from.
@@ -77,7 +77,23 @@ def current_domain() -> str:
 
 def this_process(name: str, endpoint: str, topics: dict[str, str], clock: str = "", link: str = "") -> Card:
     """Return the card of the calling process."""
-    return Card(name, os.getpid(), psutil.Process().create_time(), endpoint, topics, clock, link)
+    return Card(name, os.getpid(), started_at(os.getpid()), endpoint, topics, clock, link)
+
+
+def started_at(pid: int) -> float:
+    """Return when process ``pid`` began, in seconds since boot where the kernel tells, else since the epoch.
+
+    psutil adds the moment of the boot as the wall clock sees it now, and so every process would seem another one as
+    soon as the clock is set, which on a robot without a battery for its clock happens at every start.
+
+    Raises:
+        psutil.Error: there is no such process.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        return int(stat.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return psutil.Process(pid).create_time()
 
 
 class FolderDirectory:
@@ -178,6 +194,6 @@ def _runs(pid: int) -> bool:
 
 def _alive(card: Card) -> bool:
     try:
-        return abs(psutil.Process(card.pid).create_time() - card.started) < 1.0
+        return abs(started_at(card.pid) - card.started) < 0.5
     except psutil.Error:
         return False

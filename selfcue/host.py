@@ -222,9 +222,7 @@ class Host:
 
     def _follow(self) -> None:
         self._control = self._context.socket(zmq.DEALER)
-        assert self._system.owner is not None
-        card = next(card for card in self._directory.cards() if card.name == self._system.owner[0])
-        self._control.connect(card.clock)
+        self._control.connect(self._find_clock())
         follower = Follower(self._control, self._process, self._wait)
         follower.ready()
         while True:
@@ -239,6 +237,15 @@ class Host:
                 self._tick(order)
                 follower.acknowledge(order.k, self._counts())
                 self._cell.think(order.now_ns)
+
+    def _find_clock(self) -> str:
+        """Return where the clock's owner takes part; if it is gone again, the supervisor knows why and stops us."""
+        assert self._system.owner is not None
+        while True:
+            for card in self._directory.cards():
+                if card.name == self._system.owner[0] and card.clock:
+                    return card.clock
+            self._take_in(0.1)
 
     def _tick(self, tick: Tick) -> None:
         assert isinstance(self._clock, TickClock)
