@@ -111,8 +111,8 @@ def test_ctrl_c_stops_all_saves_and_resumes_bit_for_bit(selfcue: Selfcue, tmp_pa
 def test_a_parameter_that_was_changed_stays_changed_after_a_resume(selfcue: Selfcue, tmp_path: Path) -> None:
     run = selfcue("run", "toys.yaml", "--json", "--out", "r", "--ticks", "1000", "--slow", "0.3")
     wait_for(lambda: any("source/params" in card.calls for card in FolderDirectory().cards()))
-    ask = (FolderDirectory(), "source/params", ParamRequest({"slow_s": 0.001}), ParamReply)
-    assert call(*ask, timeout_s=30).values["slow_s"] == 0.001  # answered at the beginning of a tick
+    ask = (FolderDirectory(), "source/params", ParamRequest({"slow_s": 0.01}), ParamReply)
+    assert call(*ask, timeout_s=30).values["slow_s"] == 0.01  # answered at the beginning of a tick
     wait_for(lambda: snapshot.whole(tmp_path / "r"))
     run.send_signal(signal.SIGINT)
     assert finish(run)[0] == 130
@@ -121,7 +121,7 @@ def test_a_parameter_that_was_changed_stays_changed_after_a_resume(selfcue: Self
     assert time.monotonic() - begin < 150  # five minutes with the old value
     lines = (tmp_path / "r" / "diary.txt").read_text().splitlines()
     assert len(lines) == 1001
-    assert sum("param {'node': 'source', 'name': 'slow_s', 'value': 0.001}" in line for line in lines) == 1
+    assert sum("param {'node': 'source', 'name': 'slow_s', 'value': 0.01}" in line for line in lines) == 1
 
 
 def test_kill_9_of_everything_resumes_bit_for_bit(selfcue: Selfcue, tmp_path: Path) -> None:
