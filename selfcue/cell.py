@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,10 @@ class CellLink:
     def now_ns(self) -> int:
         return self._cell.clock.now_ns()
 
+    @property
+    def drops(self) -> Mapping[str, int]:
+        return {**self._cell.bus_drops, **self._cell.drops}
+
     def advertise(self, topic: str, kind: type[M], *, latched: bool = False, rate_hz: float = 0.0) -> Publisher[M]:
         topic = self._remap.get(topic, topic)
         self._cell.announce(topic, kind)
@@ -106,6 +110,8 @@ class Cell:
         self.nodes: list[Node] = []
         self.topics: dict[str, type[Message]] = {}
         self.drops: dict[str, int] = {}
+        self.bus_drops: Mapping[str, int] = {}
+        """What was lost on the way to this process, as its bus counts it."""
         self.asked_hz: dict[str, float] = {}
         self.services: dict[str, Service] = {}
         self._outlet = outlet

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -51,6 +51,11 @@ class Link(Protocol):
 
     def now_ns(self) -> int:
         """Return the system's time (the tick's in lock-step)."""
+        ...
+
+    @property
+    def drops(self) -> Mapping[str, int]:
+        """What was lost on the way to this process since it began: ``"TOPIC HOP"`` to messages (see ``Bus``)."""
         ...
 
     def advertise(self, topic: str, kind: type[M], *, latched: bool = False, rate_hz: float = 0.0) -> Publisher[M]:

@@ -10,7 +10,7 @@ import typer.core
 from typer.main import get_command
 
 from selfcue import __version__, plugins
-from selfcue.commands import clock, doctor, node, param, replay, report, run, top, topic, unit
+from selfcue.commands import clock, doctor, node, param, record, replay, report, run, top, topic, unit
 from selfcue.errors import SelfcueError
 
 
@@ -48,6 +48,7 @@ def build() -> Any:
     )
     app.callback(invoke_without_command=True)(_root)
     app.command("run", cls=run.RunCommand, context_settings=run.CONTEXT)(run.run)
+    app.command("record")(record.record)
     app.command("replay")(replay.replay)
     app.command("report")(report.report)
     app.command("doctor")(doctor.doctor)

@@ -13,6 +13,7 @@
     processes:
       body:
         - {name: drone, node: sim_drone, params: {seed: "${seed}"}}
+    record: true                 # a recorder in a process of its own; see with_recorder
     restart:                     # on the wall's clock: what is started again when it dies; see RestartSpec
       camera: on-failure
       recorder: {policy: always, most: 3, window_s: 60.0}
@@ -146,6 +147,7 @@ class Launch:
         arguments = self._arguments(given, preset)
         try:
             filled = substitute({k: v for k, v in self.raw.items() if k not in ("args", "presets")}, arguments)
+            filled = with_recorder(filled)
             for process, nodes in filled["processes"].items():
                 for i, node in enumerate(decode(nodes, list[Any], f"processes.{process}")):
                     decode(node, NodeSpec, f"processes.{process}[{i}]")
@@ -220,6 +222,37 @@ class Launch:
                 )
 
 
+RECORDER = "recorder"
+"""Process, node and plug-in that ``record:`` stands for."""
+
+
+def with_recorder(filled: dict[str, Any]) -> dict[str, Any]:
+    """Return a launch file in which ``record:`` is written out as a process with a recorder.
+
+    ``true`` records the topics of our own tasks, a list of patterns those of them that match, and a map holds settings
+    of the node (``{topics: {imu: {type: Imu}}, compression: zstd, split_mb: 500}``); ``false`` records nothing.
+
+    Raises:
+        ValueError: it is none of these, or there is a process or node of that name already.
+    """
+    wanted = filled.get("record", False)
+    rest = {key: value for key, value in filled.items() if key != "record"}
+    if wanted is False:
+        return rest
+    if wanted is True:
+        params: dict[str, Any] = {}
+    elif isinstance(wanted, list) and wanted and all(isinstance(one, str) for one in wanted):
+        params = {"only": wanted}
+    elif isinstance(wanted, dict):
+        params = wanted
+    else:
+        raise ValueError(f"record: expected true, false, a list of topics or a map of settings, got {wanted!r}")
+    if RECORDER in filled["processes"]:
+        raise ValueError(f"record: there is a process {RECORDER!r} already; use one of the two ways to record")
+    node = {"name": RECORDER, "node": RECORDER, "params": params}
+    return {**rest, "processes": {**filled["processes"], RECORDER: [node]}}
+
+
 def find(name_or_path: str) -> Launch:
     """Return the launch file of that name (shipped with the package) or path. Raises UsageError, BadInputError."""
     path = Path(name_or_path)
@@ -231,8 +264,14 @@ def find(name_or_path: str) -> Launch:
     shipped = shipped_names()
     if name_or_path not in shipped:
         raise UsageError(f"no launch file {name_or_path!r}; shipped: {', '.join(shipped)}; or give a path to a .yaml")
-    text = importlib.resources.files("selfcue").joinpath("launch", f"{name_or_path}.yaml").read_text("utf-8")
-    return parse(text, name=name_or_path, origin=f"{name_or_path}.yaml")
+    return parse(text_of(name_or_path), name=name_or_path, origin=f"{name_or_path}.yaml")
+
+
+def text_of(name: str) -> str:
+    """Return the text of a shipped launch file. Raises UsageError where there is none of that name."""
+    if name not in shipped_names():
+        raise UsageError(f"no launch file {name!r}; shipped: {', '.join(shipped_names())}")
+    return importlib.resources.files("selfcue").joinpath("launch", f"{name}.yaml").read_text("utf-8")
 
 
 def shipped_names() -> list[str]:

@@ -46,10 +46,14 @@ class CdrCodec:
         Raises:
             BadInputError: a field is missing, or its value does not fit the definition.
         """
+        return b"".join(self.pieces(values))
+
+    def pieces(self, values: Mapping[str, Any]) -> tuple[bytes | bytearray | memoryview, ...]:
+        """Return the same in pieces; arrays of numbers are not copied where they are of the right kind already."""
         out: list[Any] = [HEADER]
         try:
             self._walk.put(out, 0, values)
-            return b"".join(out)
+            return tuple(out)
         except KeyError as error:
             raise BadInputError(f"{self.name}: field {error} is missing") from None
         except (struct.error, TypeError, ValueError, OverflowError, AttributeError) as error:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from selfcue.messages import IMAGE_ENCODINGS, CameraInfo, Image
-from selfcue.record import jpeg
+from selfcue.record import compressed
 from selfcue.record.converter import Converter
 from selfcue.record.fields import Values, numbers_of
 
@@ -53,13 +53,13 @@ class ImageConverter(Converter[Image]):
 
 
 class JpegConverter(Converter[Image]):
-    """Compressed images; read only, for writing is a setting of the topic (see ``rules``)."""
+    """JPEG, PNG and their like; read only, for writing is a setting of the topic (see ``rules``)."""
 
     kind = Image
-    schema = "sensor_msgs/msg/CompressedImage"
+    schema = compressed.SCHEMA
 
     def unpack(self, values: Mapping[str, Any]) -> Values:
-        encoding, data = jpeg.decode(values["format"], values["data"])
+        encoding, data = compressed.decode(values["format"], values["data"])
         return {"encoding": encoding, "data": data}
 
 

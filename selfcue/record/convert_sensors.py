@@ -15,9 +15,9 @@ from selfcue.record.fields import Values, choice, quaternion_of, typed, vector_o
 
 _POINT_DTYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
 """``sensor_msgs/PointField`` datatype codes."""
-_NO_ORIENTATION = (-1.0, *(0.0,) * 8)
+NO_ORIENTATION = (-1.0, *(0.0,) * 8)
 """``sensor_msgs/Imu``: first element -1 says that the orientation is not measured."""
-_UNKNOWN_3 = (0.0,) * 9
+UNKNOWN_3 = (0.0,) * 9
 _UNKNOWN_6 = (0.0,) * 36
 _CUES: tuple[str, ...] = get_args(get_type_hints(Estimate)["cue"])
 
@@ -31,11 +31,11 @@ class ImuConverter(Converter[Imu]):
     def pack(self, message: Imu) -> Values:
         return {
             "orientation": {"x": 0.0, "y": 0.0, "z": 0.0, "w": 1.0},
-            "orientation_covariance": _NO_ORIENTATION,
+            "orientation_covariance": NO_ORIENTATION,
             "angular_velocity": xyz(message.angular_velocity),
-            "angular_velocity_covariance": _UNKNOWN_3,
+            "angular_velocity_covariance": UNKNOWN_3,
             "linear_acceleration": xyz(message.linear_acceleration),
-            "linear_acceleration_covariance": _UNKNOWN_3,
+            "linear_acceleration_covariance": UNKNOWN_3,
         }
 
     def unpack(self, values: Mapping[str, Any]) -> Values:

@@ -17,15 +17,18 @@ END = "selfcue.end"
 """Metadata record at the end: counts, and whether the log is complete."""
 SUPERSEDES = "supersedes_from_ns"
 """Entry of START: this segment of a run replaces all earlier ones from this log time on."""
+REPEATED = "selfcue.repeated"
+"""Entry of a channel's metadata: its messages are in an earlier file of the recording too, and repeated here so that
+this file can be used by itself."""
 TOPIC = "selfcue.topic"
 TYPE = "selfcue.type"
 SOURCE = "selfcue.source"
 """Entries of a channel's metadata: the topic as it was on the bus, our message type, and the publisher."""
 
 
-def on_disk(topic: str, *, jpeg: bool) -> str:
+def on_disk(topic: str, *, compressed: bool) -> str:
     """Return the name that ROS tools see."""
-    return "/" + topic.removeprefix("/") + ("/compressed" if jpeg else "")
+    return "/" + topic.removeprefix("/") + ("/compressed" if compressed else "")
 
 
 def on_bus(topic: str, metadata: Mapping[str, str]) -> str:

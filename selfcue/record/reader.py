@@ -19,7 +19,7 @@ from selfcue.record.convert import from_ros
 from selfcue.record.decoder import Decoder, schema_and_type
 from selfcue.record.entry import LogEntry, OnDamage, TopicInfo
 from selfcue.record.file_bytes import FileBytes
-from selfcue.record.layout import END, SOURCE, losses, on_bus
+from selfcue.record.layout import END, REPEATED, SOURCE, losses, on_bus
 from selfcue.record.scan import ChunkSpan, Damage, scan
 
 if TYPE_CHECKING:
@@ -97,8 +97,13 @@ class LogReader:
         parts.extend(f"damaged: {damage}" for damage in self.damage)
         return "; ".join(parts)
 
-    def topics(self, before_ns: int | None = None) -> dict[str, TopicInfo]:
-        """Return all topics, sorted by name. ``before_ns``: count messages before this log time alone."""
+    def topics(self, before_ns: int | None = None, *, repeated: bool = True) -> dict[str, TopicInfo]:
+        """Return all topics, sorted by name.
+
+        Args:
+            before_ns: count messages before this log time alone.
+            repeated: count those too that an earlier file of the same recording has (see ``Segments``).
+        """
         counts = self._counts if before_ns is None else self._counts_before(before_ns)
         found: dict[str, TopicInfo] = {}
         for number, channel in self._scan.channels.items():
@@ -106,7 +111,8 @@ class LogReader:
             schema, kind = schema_and_type(channel, self._scan)
             before = found.get(topic)
             sources = {source} | set(before.sources if before else ())
-            count = counts[number] + (before.count if before else 0)
+            count = counts[number] if repeated or REPEATED not in channel.metadata else 0
+            count += before.count if before else 0
             found[topic] = TopicInfo(topic, kind, schema, count, tuple(sorted(sources)))
         return dict(sorted(found.items()))
 
@@ -139,6 +145,7 @@ class LogReader:
         start_ns: int = 0,
         end_ns: int | None = None,
         on_damage: OnDamage = "raise",
+        repeated: bool = True,
     ) -> Iterator[LogEntry]:
         """Yield messages in the order of log time, equal times as they were recorded.
 
@@ -147,6 +154,7 @@ class LogReader:
             start_ns: from this log time on.
             end_ns: before this log time.
             on_damage: what to do about damaged parts; ``skip`` reads the rest and adds to ``damage``.
+            repeated: also what an earlier file of the same recording has and this one repeats (see ``Segments``).
 
         Raises:
             BadInputError: a topic is not in the log or not of a type that we know; a part is damaged; a message does
@@ -160,10 +168,10 @@ class LogReader:
                     raise BadInputError(f"{self.path} has no readable topic {topic!r}; readable: {readable or 'none'}")
         if self.damage and on_damage == "raise":
             raise self._damaged(self.damage[0])
-        return self._messages(topics, start_ns, end_ns, on_damage)
+        return self._messages(topics, start_ns, end_ns, on_damage, repeated)
 
     def _messages(
-        self, topics: Collection[str] | None, start_ns: int, end_ns: int | None, on_damage: OnDamage
+        self, topics: Collection[str] | None, start_ns: int, end_ns: int | None, on_damage: OnDamage, repeated: bool
     ) -> Iterator[LogEntry]:
         waiting: list[tuple[int, int, int, RawMessage]] = []
         for order, span in enumerate(self._chunks):
@@ -174,7 +182,7 @@ class LogReader:
             chunk = self._load(span, on_damage)
             for place, raw in enumerate(chunk.messages if chunk else ()):
                 inside = raw.log_time_ns >= start_ns and (end_ns is None or raw.log_time_ns < end_ns)
-                if inside and (topics is None or self._topic_of(raw.channel) in topics):
+                if inside and self._wanted(raw.channel, topics, repeated=repeated):
                     heapq.heappush(waiting, (raw.log_time_ns, order, place, raw))
         while waiting:
             yield from self._decode(heapq.heappop(waiting)[-1])
@@ -204,9 +212,14 @@ class LogReader:
     def _damaged(self, damage: Damage) -> BadInputError:
         return BadInputError(f"{self.path} is damaged: {damage}; read the rest with on_damage='skip'")
 
-    def _topic_of(self, number: int) -> str:
+    def _wanted(self, number: int, topics: Collection[str] | None, *, repeated: bool) -> bool:
+        if topics is None and repeated:
+            return True
         channel = self._scan.channels.get(number)
-        return "" if channel is None else on_bus(channel.topic, channel.metadata)
+        if channel is None:
+            return topics is None
+        kept = repeated or REPEATED not in channel.metadata
+        return kept and (topics is None or on_bus(channel.topic, channel.metadata) in topics)
 
     def _decode(self, raw: RawMessage) -> Iterator[LogEntry]:
         """Yield the message, or nothing where its type is not one of ours."""

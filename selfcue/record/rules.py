@@ -1,4 +1,4 @@
-"""What is done to a topic on its way into a log: JPEG, throttling."""
+"""What is done to a topic on its way into a log: pictures compressed, messages left out."""
 
 from __future__ import annotations
 
@@ -17,14 +17,21 @@ class TopicRule:
         jpeg: quality (1 to 100) at which rgb8 and mono8 images are written as JPEG under ``TOPIC/compressed``; None
             writes them as they are. Images of other encodings are always written as they are.
         max_hz: at most so many messages a second of their stamps; None: all. What is left out is counted in the log.
+        png: level (0 to 9; 1 is quick, more is smaller) at which images of whole numbers are written as PNG, which
+            loses nothing, under ``TOPIC/compressed``; None writes them as they are.
     """
 
     jpeg: int | None = None
     max_hz: float | None = None
+    png: int | None = None
 
     def __post_init__(self) -> None:
         if self.jpeg is not None and not 1 <= self.jpeg <= 100:
             raise BadInputError(f"jpeg quality {self.jpeg} is outside 1 to 100")
+        if self.png is not None and not 0 <= self.png <= 9:
+            raise BadInputError(f"png level {self.png} is outside 0 to 9")
+        if self.jpeg is not None and self.png is not None:
+            raise BadInputError(f"jpeg {self.jpeg} and png {self.png}: choose one of them for a topic")
         if self.max_hz is not None and not 0 < self.max_hz <= 1e6:
             raise BadInputError(f"max_hz {self.max_hz} is outside 0 to 1e6")
 

@@ -1,7 +1,8 @@
 """The log of a run: segments ``0000.mcap``, ``0001.mcap``, ... read as one.
 
-A run that was cut and resumed begins a new segment. The new one replaces all that earlier ones recorded from the log
-time at which it took over, so the whole reads as if the run had never been cut.
+A run that was cut and resumed begins a new segment, and so does a recording that is split by size or time. The new one
+replaces all that earlier ones recorded from the log time at which it took over, so the whole reads as if the run had
+never been cut. What it repeats from earlier ones, so that it can be used by itself, is read once.
 """
 
 from __future__ import annotations
@@ -114,8 +115,8 @@ class RunLog:
     def topics(self) -> dict[str, TopicInfo]:
         """Return all topics, sorted by name; what was replaced is not counted."""
         found: dict[str, TopicInfo] = {}
-        for reader, end in self._used():
-            for topic, info in reader.topics(end).items():
+        for number, (reader, end) in enumerate(self._used()):
+            for topic, info in reader.topics(end, repeated=number == 0).items():
                 before = found.get(topic)
                 if before is not None:
                     sources = tuple(sorted({*before.sources, *info.sources}))
@@ -140,10 +141,16 @@ class RunLog:
             for topic in topics:
                 if topic not in known:
                     raise BadInputError(f"{self.path} has no topic {topic!r}; it has: {', '.join(known) or 'none'}")
-        for reader, end in self._used():
+        for number, (reader, end) in enumerate(self._used()):
             wanted = None if topics is None else [topic for topic in topics if topic in reader.topics()]
             limits = [limit for limit in (end, end_ns) if limit is not None]
-            yield from reader.messages(wanted, start_ns=start_ns, end_ns=min(limits, default=None), on_damage=on_damage)
+            yield from reader.messages(
+                wanted,
+                start_ns=start_ns,
+                end_ns=min(limits, default=None),
+                on_damage=on_damage,
+                repeated=number == 0,
+            )
 
     def _used(self) -> Iterator[tuple[LogReader, int | None]]:
         """Yield the segments of which something counts, each with the log time where the next took over."""

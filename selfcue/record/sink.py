@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from selfcue.errors import BadInputError, LossError
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+_AT_ONCE = 512
+"""Buffers in one call of the system, which takes no more than IOV_MAX (1024 on Linux)."""
 
 
 class Sink:
@@ -28,33 +34,52 @@ class Sink:
         self._size = 0
         self._open = True
 
-    def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Append ``data``. Raises LossError where it does not fit on the disk."""
-        view = memoryview(data)
+    def write(self, parts: Sequence[Buffer]) -> None:
+        """Append ``parts``, all or nothing. Raises LossError where they do not fit on the disk."""
+        size = sum(memoryview(part).nbytes for part in parts)
         done = 0
         try:
-            while done < len(view):
-                done += os.write(self._descriptor, view[done:])
+            for begin in range(0, len(parts), _AT_ONCE):
+                done += self._put(parts[begin : begin + _AT_ONCE])
         except OSError as error:
             os.ftruncate(self._descriptor, self._size)
             os.lseek(self._descriptor, self._size, os.SEEK_SET)
             raise LossError(f"{self.path}: writing failed after {self._size} bytes: {error.strerror}") from error
-        self._size += done
+        assert done == size
+        self._size += size
+
+    def _put(self, parts: Sequence[Buffer]) -> int:
+        wanted = sum(memoryview(part).nbytes for part in parts)
+        done = os.writev(self._descriptor, parts)
+        while done < wanted:  # a signal, or a disk that is about to be full: the next call says which
+            done += os.writev(self._descriptor, _rest(parts, done))
         return done
 
     def tell(self) -> int:
         """Return how many bytes are written."""
         return self._size
 
-    def flush(self) -> None:
-        """Nothing waits here."""
-
     def sync(self) -> None:
         """Bring the file onto the disk itself, so that it outlives a power cut."""
         os.fsync(self._descriptor)
+
+    def discard(self) -> None:
+        """Remove the file: nothing came of it."""
+        self.close()
+        self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the file; harmless when closed already."""
         if self._open:
             self._open = False
             os.close(self._descriptor)
+
+
+def _rest(parts: Sequence[Buffer], done: int) -> list[memoryview]:
+    """Return ``parts`` without their first ``done`` bytes."""
+    left: list[memoryview] = []
+    for part in parts:
+        view = memoryview(part).cast("B")
+        left.append(view[min(done, view.nbytes) :])
+        done = max(0, done - view.nbytes)
+    return [view for view in left if view.nbytes]

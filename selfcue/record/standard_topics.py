@@ -13,11 +13,16 @@ class Recorded:
         type: name of its messages, as in ``selfcue.messages``.
         jpeg: quality (1 to 100) at which rgb8 and mono8 images are stored as JPEG; None: as they are.
         max_hz: at most so many messages a second of their stamps; None: all.
+        png: level (0 to 9; 1 is quick) at which images of whole numbers are stored as PNG, without any loss; None: as
+            they are.
+        qos: what happens where the recorder is slow, as in a launch file; empty: ``reliable`` for what may be.
     """
 
     type: str
     jpeg: int | None = None
     max_hz: float | None = None
+    png: int | None = None
+    qos: str = ""
 
 
 STANDARD_TOPICS: dict[str, Recorded] = {

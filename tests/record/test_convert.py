@@ -22,9 +22,10 @@ from selfcue.messages import (
     PointCloud,
     VelocityCommand,
 )
-from selfcue.record import jpeg
+from selfcue.record import compressed
 from selfcue.record.convert import BY_KIND, from_ros, to_ros
 from selfcue.record.definitions import codec
+from selfcue.record.rules import TopicRule
 
 Equal = Callable[[Message, Message], bool]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -269,18 +270,19 @@ def test_jpeg_keeps_the_picture_nearly() -> None:
     ramp = np.linspace(0, 255, 64, dtype=np.uint8)
     colour = np.stack(np.broadcast_arrays(ramp[None, :], ramp[:, None], np.uint8(40)), axis=2)
     image = Image(stamp_ns=0, encoding="rgb8", data=np.ascontiguousarray(colour))
-    values = jpeg.encode(image, 90)
+    values = compressed.encode(image, TopicRule(jpeg=90))
     assert values["format"] == "rgb8; jpeg compressed bgr8"
     assert len(values["data"]) < image.data.nbytes / 4
-    encoding, back = jpeg.decode(values["format"], values["data"])
+    encoding, back = compressed.decode(values["format"], values["data"])
     assert encoding == "rgb8"
     assert np.abs(back.astype(int) - image.data).mean() < 3
     grey = Image(stamp_ns=0, encoding="mono8", data=colour[:, :, 0])
-    values_grey = jpeg.encode(grey, 95)
-    encoding, back = jpeg.decode(values_grey["format"], values_grey["data"])
+    values_grey = compressed.encode(grey, TopicRule(jpeg=95))
+    encoding, back = compressed.decode(values_grey["format"], values_grey["data"])
     assert encoding == "mono8"
     assert np.abs(back.astype(int) - grey.data).mean() < 2
-    assert not jpeg.fits(Image(stamp_ns=0, encoding="32FC1", data=np.zeros((4, 4), np.float32)))
+    depth = Image(stamp_ns=0, encoding="32FC1", data=np.zeros((4, 4), np.float32))
+    assert not compressed.fits(depth, TopicRule(jpeg=90))
     for broken in (values["data"][:40], np.zeros(0, np.uint8), np.zeros(99, np.uint8)):
         with pytest.raises(BadInputError, match="does not decode"):
             from_ros("sensor_msgs/msg/CompressedImage", {"header": HEADER, "format": "jpeg", "data": broken})
