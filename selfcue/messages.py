@@ -13,10 +13,20 @@ from typing import Literal, TypeAlias
 import msgspec
 import numpy as np
 
-Array: TypeAlias = np.ndarray
-Vector3: TypeAlias = tuple[float, float, float]
-Quaternion: TypeAlias = tuple[float, float, float, float]
-"""x, y, z, w, as in ROS."""
+from selfcue.measurements import Audio as Audio
+from selfcue.measurements import LaserScan as LaserScan
+from selfcue.measurements import MagneticField as MagneticField
+from selfcue.measurements import NavSatFix as NavSatFix
+from selfcue.measurements import Pose as Pose
+from selfcue.measurements import Position as Position
+from selfcue.measurements import Scalars as Scalars
+from selfcue.measurements import Transforms as Transforms
+from selfcue.measurements import Twist as Twist
+from selfcue.measurements import Vector as Vector
+from selfcue.message_base import Array as Array
+from selfcue.message_base import Message as Message
+from selfcue.message_base import Quaternion as Quaternion
+from selfcue.message_base import Vector3 as Vector3
 
 IMAGE_ENCODINGS: dict[str, tuple[str, int]] = {
     "rgb8": ("uint8", 3),
@@ -26,22 +36,6 @@ IMAGE_ENCODINGS: dict[str, tuple[str, int]] = {
     "mono16": ("uint16", 1),
     "32FC1": ("float32", 1),
 }
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """Fields that every message has.
-
-    Attributes:
-        stamp_ns: time of measurement, nanoseconds on the system's clock.
-        frame_id: coordinate frame of the data (REP-105).
-        seq: counts the messages of one publisher on one topic, from 0; the bus fills it in.
-        source: name of the node that published it; the bus fills it in.
-    """
-
-    stamp_ns: int
-    frame_id: str = ""
-    seq: int = 0
-    source: str = ""
 
 
 class Image(Message, frozen=True, kw_only=True):
@@ -164,7 +158,7 @@ class Trust(Message, frozen=True, kw_only=True):
     cue: str
     level: TrustLevel
     reason: str = ""
-    evidence: dict[str, float] = {}
+    evidence: dict[str, float] = msgspec.field(default_factory=dict)
 
 
 class Estimate(Message, frozen=True, kw_only=True):
@@ -247,7 +241,7 @@ class JournalEvent(Message, frozen=True, kw_only=True):
     """Something worth remembering: mode change, override, collision, promotion, rollback, fault."""
 
     kind: str
-    detail: dict[str, str | int | float | bool] = {}
+    detail: dict[str, str | int | float | bool] = msgspec.field(default_factory=dict)
 
 
 class NodeHealth(Message, frozen=True, kw_only=True):
@@ -343,6 +337,16 @@ MESSAGE_TYPES: dict[str, type[Message]] = {
         NodeHealth,
         Health,
         ProcessStatus,
+        Pose,
+        Position,
+        Vector,
+        Twist,
+        Transforms,
+        MagneticField,
+        NavSatFix,
+        LaserScan,
+        Audio,
+        Scalars,
     )
 }
 

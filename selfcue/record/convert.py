@@ -2,7 +2,7 @@
 
 ``to_ros`` gives the schema and the values; ``from_ros`` gives the message. Where a ROS type has no place for ``seq``
 and ``source``, MCAP has: the message's sequence number and the channel's metadata. ROS types that others write
-(``geometry_msgs/TwistStamped``, point clouds with other fields, ...) are read too, as far as we have a message for it.
+(``PoseWithCovarianceStamped``, point clouds with other fields, ...) are read too, as far as we have a message for it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any
 from selfcue.errors import BadInputError
 from selfcue.messages import Message
 from selfcue.record import convert_images as images
+from selfcue.record import convert_measurements as measurements
 from selfcue.record import convert_sensors as sensors
 from selfcue.record import convert_status as status
 from selfcue.record.converter import Converter
-from selfcue.record.fields import Values, header, stamp_of
+from selfcue.record.fields import Values, header
 
 _WRITTEN: tuple[Converter[Any], ...] = (
     images.ImageConverter(),
@@ -37,8 +38,21 @@ _WRITTEN: tuple[Converter[Any], ...] = (
     status.NodeHealthConverter(),
     status.HealthConverter(),
     status.ProcessStatusConverter(),
+    measurements.PoseConverter(),
+    measurements.PositionConverter(),
+    measurements.VectorConverter(),
+    measurements.TwistConverter(),
+    measurements.TransformsConverter(),
+    measurements.MagneticFieldConverter(),
+    measurements.NavSatFixConverter(),
+    measurements.LaserScanConverter(),
+    measurements.AudioConverter(),
+    measurements.ScalarsConverter(),
 )
-_READ: tuple[Converter[Any], ...] = (images.JpegConverter(), status.TwistConverter())
+_READ: tuple[Converter[Any], ...] = (
+    images.JpegConverter(),
+    measurements.PoseWithCovarianceConverter(),
+)
 
 BY_KIND: dict[type[Message], Converter[Any]] = {converter.kind: converter for converter in _WRITTEN}
 BY_SCHEMA: dict[str, Converter[Any]] = {converter.schema: converter for converter in _WRITTEN + _READ}
@@ -54,7 +68,9 @@ def to_ros(message: Message) -> tuple[str, Values]:
     if converter is None:
         raise BadInputError(f"messages of type {type(message).__name__} cannot be recorded")
     values = converter.pack(message)
-    values["header"] = header(message)
+    head = header(message)  # checks the stamp, whether it is written or not
+    if converter.headed:
+        values["header"] = head
     return converter.schema, values
 
 
@@ -68,9 +84,10 @@ def from_ros(schema: str, values: Mapping[str, Any], *, seq: int = 0, source: st
     if converter is None:
         raise BadInputError(f"messages of type {schema} cannot be read; readable: {', '.join(sorted(BY_SCHEMA))}")
     try:
+        stamp_ns, frame_id = converter.origin(values)
         return converter.kind(
-            stamp_ns=stamp_of(values["header"]["stamp"]),
-            frame_id=values["header"]["frame_id"],
+            stamp_ns=stamp_ns,
+            frame_id=frame_id,
             seq=seq,
             source=source,
             **converter.unpack(values),

@@ -132,16 +132,6 @@ class VelocityCommandConverter(Converter[VelocityCommand]):
         return _motion(values) | {"mode": values["mode"], "reason": values["reason"]}
 
 
-class TwistConverter(Converter[VelocityCommand]):
-    """Velocities as other ROS programs send them, without mode; read only."""
-
-    kind = VelocityCommand
-    schema = "geometry_msgs/msg/TwistStamped"
-
-    def unpack(self, values: Mapping[str, Any]) -> Values:
-        return _motion(values) | {"mode": ""}
-
-
 class SafeCommandConverter(Converter[SafeCommand]):
     """Commands that bodies obey."""
 

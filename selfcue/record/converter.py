@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from selfcue.errors import BadInputError
 from selfcue.messages import Message
-from selfcue.record.fields import Values
+from selfcue.record.fields import Values, stamp_of
 
 M = TypeVar("M", bound=Message)
 
@@ -22,10 +22,16 @@ class Converter(ABC, Generic[M]):
 
     kind: ClassVar[type[Message]]
     schema: ClassVar[str]
+    headed: ClassVar[bool] = True
+    """Whether the ROS message begins with a header."""
 
     def pack(self, message: M) -> Values:
         """Return the fields of the ROS message, all but ``header``."""
         raise BadInputError(f"{type(message).__name__} is read from {self.schema}, never written as it")
+
+    def origin(self, values: Mapping[str, Any]) -> tuple[int, str]:
+        """Return stamp [ns] and frame of a ROS message: those of its header. A stamp of 0 says that it has none."""
+        return stamp_of(values["header"]["stamp"]), values["header"]["frame_id"]
 
     @abstractmethod
     def unpack(self, values: Mapping[str, Any]) -> Values:

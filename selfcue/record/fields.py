@@ -19,10 +19,15 @@ MAX_STAMP_NS = (1 << 31) * NS - 1
 
 def header(message: Message) -> Values:
     """Return the ``std_msgs/Header`` of ``message``."""
-    if not 0 <= message.stamp_ns <= MAX_STAMP_NS:
-        raise BadInputError(f"stamp {message.stamp_ns} ns does not fit a ROS time (0 to 2^31 s); check the clock")
-    sec, nanosec = divmod(message.stamp_ns, NS)
+    sec, nanosec = divmod(checked_stamp(message.stamp_ns), NS)
     return {"stamp": {"sec": sec, "nanosec": nanosec}, "frame_id": message.frame_id}
+
+
+def checked_stamp(stamp_ns: int) -> int:
+    """Return ``stamp_ns`` where a ``builtin_interfaces/Time`` can hold it, else raise BadInputError."""
+    if not 0 <= stamp_ns <= MAX_STAMP_NS:
+        raise BadInputError(f"stamp {stamp_ns} ns does not fit a ROS time (0 to 2^31 s); check the clock")
+    return stamp_ns
 
 
 def stamp_of(time: Mapping[str, int]) -> int:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from selfcue.errors import BadInputError
 from selfcue.messages import MESSAGE_TYPES, CameraInfo, Message, WorldMap
+from selfcue.record.entry import LogEntry, TopicInfo
 from selfcue.record.layout import START
 from selfcue.record.run_log import open_log, segment_paths
 from selfcue.record.scan import MAGIC
+from selfcue.record.stamp_order import LAG_NS, Entry, in_stamp_order, stamped
 
 LATCHED_TYPES = (CameraInfo, WorldMap)
-LAG_NS = 2_000_000_000
-"""A message is taken to be recorded this long after its stamp at most; what comes later is played when it comes."""
+STATIC_TOPIC = "tf_static"
+"""Last part of the topics whose transforms hold for good."""
 
 
 class McapSource:
@@ -57,8 +58,21 @@ class McapSource:
 
     @property
     def latched_topics(self) -> frozenset[str]:
-        """Calibration and maps hold until the next one."""
-        return frozenset(topic for topic, kind in self._topics.items() if kind in LATCHED_TYPES)
+        """Calibration, maps and static transforms hold until the next one."""
+        return latched_among(self._topics)
+
+    @property
+    def _static(self) -> frozenset[str]:
+        return static_among(self._topics)
+
+    def contents(self) -> Mapping[str, TopicInfo]:
+        """Return all topics, those too whose type we do not know."""
+        return self._log.topics()
+
+    @property
+    def time_base(self) -> str:
+        """What the stamps count from."""
+        return "the recording system's clock" if self._one_clock else "the clock of the headers of another recorder"
 
     @property
     def loss(self) -> str:
@@ -75,7 +89,7 @@ class McapSource:
         """Stamp of the last message."""
         return self._stamp_range()[1]
 
-    def messages(self, start_ns: int | None = None) -> Iterator[tuple[int, str, Message]]:
+    def messages(self, start_ns: int | None = None) -> Iterator[Entry]:
         """Yield ``(stamp_ns, topic, message)`` in the order of stamps.
 
         From ``start_ns`` on, what was latched then comes first, with its own stamp. A message that was recorded more
@@ -85,25 +99,19 @@ class McapSource:
             yield from self._held(start_ns)
         first_ns = start_ns or 0
         entries = self._log.messages(self._topics, start_ns=first_ns if self._one_clock else 0)
-        waiting: list[tuple[int, int, str, Message]] = []
-        newest_ns = last_ns = 0
-        for order, (topic, message, _) in enumerate(entries):
-            if message.stamp_ns < first_ns:
-                continue
-            heapq.heappush(waiting, (max(message.stamp_ns, last_ns), order, topic, message))
-            newest_ns = max(newest_ns, message.stamp_ns)
-            while waiting[0][0] < newest_ns - LAG_NS:
-                last_ns, _, ready_topic, ready = heapq.heappop(waiting)
-                yield last_ns, ready_topic, ready
-        while waiting:
-            last_ns, _, ready_topic, ready = heapq.heappop(waiting)
-            yield last_ns, ready_topic, ready
+        yield from in_stamp_order(self._stamped(entries), first_ns)
 
-    def _held(self, start_ns: int) -> list[tuple[int, str, Message]]:
+    def _stamped(self, entries: Iterable[LogEntry]) -> Iterator[tuple[str, Message]]:
+        return stamped(entries, self._static, zero_is_unset=not self._one_clock)
+
+    def _held(self, start_ns: int) -> list[Entry]:
         """Return the last message before ``start_ns`` of every latched topic and publisher."""
-        held: dict[tuple[str, str], tuple[int, str, Message]] = {}
-        for topic, message, _ in self._log.messages(self.latched_topics) if self.latched_topics else ():
-            if message.stamp_ns < start_ns:
+        held: dict[tuple[str, str], Entry] = {}
+        latched = self.latched_topics
+        # Which stamp stands in for a missing one, the other topics of a foreign log tell.
+        entries = self._log.messages(latched if self._one_clock else self._topics) if latched else ()
+        for topic, message in self._stamped(entries):
+            if topic in latched and message.stamp_ns < start_ns:
                 held[topic, message.source] = (message.stamp_ns, topic, message)
         return sorted(held.values(), key=lambda entry: entry[:2])
 
@@ -120,4 +128,14 @@ class McapSource:
 
     def _stamps(self, start_ns: int, end_ns: int | None) -> list[int]:
         entries = self._log.messages(self._topics, start_ns=start_ns, end_ns=end_ns)
-        return [message.stamp_ns for _, message, _ in entries]
+        return [message.stamp_ns for _, message in self._stamped(entries)]
+
+
+def latched_among(topics: Mapping[str, type[Message]]) -> frozenset[str]:
+    """Return those topics whose last message holds until the next one."""
+    return static_among(topics) | {topic for topic, kind in topics.items() if kind in LATCHED_TYPES}
+
+
+def static_among(topics: Mapping[str, type[Message]]) -> frozenset[str]:
+    """Return the topics of transforms that hold for good."""
+    return frozenset(topic for topic in topics if topic.rpartition("/")[2] == STATIC_TOPIC)

@@ -120,4 +120,16 @@ int64 pid
 int64 restarts
 string reason
 """,
+    "selfcue_msgs/msg/Audio": """\
+std_msgs/Header header
+uint32 sample_rate_hz
+uint32 channels
+string format
+uint8[] data
+""",
+    "selfcue_msgs/msg/Scalars": """\
+std_msgs/Header header
+string[] names
+float64[] values
+""",
 }

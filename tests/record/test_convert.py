@@ -13,14 +13,19 @@ from selfcue.errors import BadInputError
 from selfcue.messages import (
     IMAGE_ENCODINGS,
     MESSAGE_TYPES,
+    Audio,
     CameraInfo,
     Estimate,
     Image,
     Imu,
     JournalEvent,
+    LaserScan,
     Message,
+    NavSatFix,
     PointCloud,
-    VelocityCommand,
+    Pose,
+    Transforms,
+    Twist,
 )
 from selfcue.record import compressed
 from selfcue.record.convert import BY_KIND, from_ros, to_ros
@@ -81,10 +86,33 @@ def plain_messages(kind: type[Message]) -> st.SearchStrategy[Message]:
         for name, length in (("k", 9), ("r", 9), ("p", 12)):
             fields[name] = st.tuples(st.floats(1e-3, 1e6), *[reals] * (length - 1))
         fields |= {name: st.integers(1, 2**32 - 1) for name in ("width", "height")}
+    if kind is NavSatFix:
+        fields["covariance"] = st.tuples(*[st.floats()] * 9)
+        fields |= {"status": st.integers(-128, 127), "service": st.integers(0, 2**16 - 1)}
+        fields["covariance_type"] = st.integers(0, 255)
+    if kind is Transforms:
+        return st.lists(one_transform(), min_size=1, max_size=4).map(transforms)
     return st.builds(kind, **fields)
 
 
-ARRAY_TYPES = {"Image", "PointCloud", "Estimate"}
+def one_transform() -> st.SearchStrategy[tuple[Any, ...]]:
+    real = st.floats()
+    return st.tuples(st.integers(0, 2**31 * 10**9 - 1), TEXT, TEXT, st.tuples(*[real] * 3), st.tuples(*[real] * 4))
+
+
+def transforms(found: list[tuple[Any, ...]]) -> Transforms:
+    stamps, parents, children, translations, rotations = zip(*found, strict=True)
+    return Transforms(
+        stamp_ns=max(stamps),
+        stamps_ns=stamps,
+        parents=parents,
+        children=children,
+        translations=translations,
+        rotations=rotations,
+    )
+
+
+ARRAY_TYPES = {"Image", "PointCloud", "Estimate", "LaserScan", "Audio"}
 
 
 @pytest.mark.parametrize("name", sorted(set(MESSAGE_TYPES) - ARRAY_TYPES))
@@ -140,6 +168,10 @@ def test_views_of_other_arrays_are_written_right(equal: Equal) -> None:
         (
             PointCloud(stamp_ns=0, points=np.zeros((2, 3)), intensity=np.zeros(2, np.float32)),
             "needs an array of float32",
+        ),
+        (
+            Transforms(stamp_ns=0, frame_id="a", stamps_ns=(), parents=(), children=(), translations=(), rotations=()),
+            "each names its parent instead",
         ),
         (PointCloud(stamp_ns=0, points=np.zeros((2, 3), np.float32), intensity=np.zeros(3, np.float32)), r"\(N, 3\)"),
         (
@@ -228,12 +260,39 @@ def test_point_clouds_as_other_programs_write_them() -> None:
         from_ros("sensor_msgs/msg/PointCloud2", {**values, "fields": outside})
 
 
-def test_twists_of_other_programs_become_wishes() -> None:
-    twist = {"linear": {"x": 1.0, "y": 0.0, "z": 0.5}, "angular": {"x": 0.0, "y": 0.0, "z": -1.0}}
-    wish = from_ros("geometry_msgs/msg/TwistStamped", {"header": HEADER, "twist": twist}, seq=3, source="joy")
-    assert wish == VelocityCommand(
-        stamp_ns=1_000_000_005, frame_id="cam", seq=3, source="joy", linear=(1.0, 0.0, 0.5), yaw_rate=-1.0, mode=""
+def test_velocities_and_poses_of_other_programs() -> None:
+    twist = {"linear": {"x": 1.0, "y": 0.0, "z": 0.5}, "angular": {"x": 0.1, "y": 0.2, "z": -1.0}}
+    found = from_ros("geometry_msgs/msg/TwistStamped", {"header": HEADER, "twist": twist}, seq=3, source="joy")
+    assert found == Twist(
+        stamp_ns=1_000_000_005, frame_id="cam", seq=3, source="joy", linear=(1.0, 0.0, 0.5), angular=(0.1, 0.2, -1.0)
     )
+    pose = {"position": {"x": 1.0, "y": 2.0, "z": 3.0}, "orientation": {"x": 0.0, "y": 0.0, "z": 1.0, "w": 0.0}}
+    values = {"header": HEADER, "pose": {"pose": pose, "covariance": (0.5,) * 36}}
+    assert from_ros("geometry_msgs/msg/PoseWithCovarianceStamped", values) == Pose(
+        stamp_ns=1_000_000_005, frame_id="cam", position=(1.0, 2.0, 3.0), orientation=(0.0, 0.0, 1.0, 0.0)
+    )
+
+
+@settings(max_examples=30, deadline=None, database=None)
+@given(st.integers(0, 1 << 16), st.integers(0, 20), st.integers(1, 4), st.sampled_from(["int16", "float32"]))
+def test_random_scans_and_sounds_come_back_equal(
+    equal: Equal, seed: int, count: int, channels: int, dtype: str
+) -> None:
+    sound = Audio(stamp_ns=seed, sample_rate_hz=16_000, samples=arrays(seed, (count, channels), dtype))
+    assert equal(round_trip(sound), sound)
+    scan = LaserScan(
+        stamp_ns=seed,
+        angle_min_rad=-1.5,
+        angle_max_rad=1.5,
+        angle_step_rad=0.25,
+        time_step_s=0.5,
+        scan_time_s=0.125,
+        range_min_m=0.25,
+        range_max_m=8.0,
+        ranges=arrays(seed, (count,), "float32"),
+        intensities=arrays(seed + 1, (channels,), "float32"),
+    )
+    assert equal(round_trip(scan), scan)
 
 
 def test_values_that_no_message_may_hold_are_refused(samples: list[Message]) -> None:
@@ -252,6 +311,8 @@ def test_values_that_no_message_may_hold_are_refused(samples: list[Message]) -> 
     refused("WorldMap", "do not make outlines", corners=[9, 0, 2])
     refused("CameraInfo", "is not usable", width=0)
     refused("JournalEvent", "holds a list", detail=[{"key": "k", "value": "[]"}])
+    refused("Audio", "no whole number of 3 channels", channels=3, data=[1, 2, 3, 4])
+    refused("Audio", "audio format 'mp3' is not known", format="mp3")
     refused("JournalEvent", "Expecting value", detail=[{"key": "k", "value": "nope"}])
     with pytest.raises(BadInputError, match="has no field 'level'"):
         from_ros("selfcue_msgs/msg/Trust", {"header": HEADER, "cue": "stereo"})

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from selfcue.errors import BadInputError
 from selfcue.messages import CameraInfo, Image
 from selfcue.sensors.calibration import rectified_pair
 
@@ -116,6 +117,32 @@ def data() -> Callable[[str], Path]:
         return folder
 
     return find
+
+
+@pytest.fixture(scope="session")
+def refusals() -> Callable[..., list[str]]:
+    """Damage a file in many ways and read it each time; return what reading said of those that it refused."""
+
+    def damage(victim: Path, read: Callable[[], object], *, trials: int = 40, seed: int = 5) -> list[str]:
+        whole = victim.read_bytes()
+        rng = np.random.default_rng(seed)
+        said = []
+        for trial in range(trials):
+            found = bytearray(whole)
+            if trial % 2:
+                del found[int(rng.integers(len(found))) :]
+            else:
+                for at in rng.integers(0, len(found), 8):
+                    found[at] = rng.integers(256)
+            victim.write_bytes(found)
+            try:
+                read()
+            except BadInputError as error:  # any other error is a failure of the test
+                said.append(str(error))
+        victim.write_bytes(whole)
+        return said
+
+    return damage
 
 
 class KittiFolder:

@@ -1,0 +1,1 @@
+"""Logs of ROS 1 and ROS 2, read through rosbags."""
