@@ -23,13 +23,18 @@ def name_of(file: FileBytes, offset: int, size: int) -> str:
     return _head(file, offset, size)[0]
 
 
+def media_type_of(file: FileBytes, offset: int, size: int) -> str:
+    """Return the media type of the attachment whose record body lies at ``offset``. Raises: see ``name_of``."""
+    return _head(file, offset, size)[1]
+
+
 def read(file: FileBytes, offset: int, size: int) -> bytes:
     """Return the data of the attachment whose record body lies at ``offset``.
 
     Raises:
         ValueError: its checksum is wrong.
     """
-    _, data_offset, data_size = _head(file, offset, size)
+    _, _, data_offset, data_size = _head(file, offset, size)
     record = file.at(offset, size)
     crc = _LENGTH.unpack(record[-_CRC:])[0]
     if crc and zlib.crc32(record[:-_CRC]) != crc:
@@ -38,8 +43,8 @@ def read(file: FileBytes, offset: int, size: int) -> bytes:
     return record[begin : begin + data_size]
 
 
-def _head(file: FileBytes, offset: int, size: int) -> tuple[str, int, int]:
-    """Return name, offset and size of the data."""
+def _head(file: FileBytes, offset: int, size: int) -> tuple[str, str, int, int]:
+    """Return name, media type, offset and size of the data."""
     at, end = offset + _TIMES, offset + size
     texts = []
     for _ in range(2):
@@ -52,4 +57,4 @@ def _head(file: FileBytes, offset: int, size: int) -> tuple[str, int, int]:
     at += _DATA_LENGTH.size
     if at + length + _CRC != end:
         raise ValueError("an attachment's sizes contradict each other")
-    return texts[0], at, length
+    return texts[0], texts[1], at, length

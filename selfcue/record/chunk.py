@@ -29,6 +29,8 @@ class RawMessage(NamedTuple):
     channel: int
     seq: int
     data: memoryview
+    offset: int
+    """Of its record in the chunk."""
 
 
 class Chunk(NamedTuple):
@@ -89,7 +91,9 @@ def _records(view: memoryview, span: ChunkSpan) -> Chunk:
             channel, seq, log_time_ns, _ = _MESSAGE.unpack_from(view, at)
             if size < _MESSAGE.size or not span.start_ns <= log_time_ns <= span.end_ns:
                 raise ValueError("the chunk's head does not fit its messages")
-            found.messages.append(RawMessage(log_time_ns, channel, seq, view[at + _MESSAGE.size : at + size]))
+            found.messages.append(
+                RawMessage(log_time_ns, channel, seq, view[at + _MESSAGE.size : at + size], at - _HEAD.size)
+            )
         elif opcode == Opcode.SCHEMA:
             schema = Schema.read(ReadDataStream(BytesIO(view[at : at + size])))
             found.schemas[schema.id] = schema

@@ -38,6 +38,31 @@ def info(
         raise LossError(f"{path} is incomplete: {summary['loss']}")
 
 
+@app.command()
+def recover(
+    path: Annotated[Path, typer.Argument(help="A log that was cut off, damaged, or met a full disk.")],
+    out: Annotated[Path | None, typer.Option(help="The new file; default: NAME.recovered.mcap beside it.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
+) -> None:
+    """Write everything that is whole in a damaged log to a new file, and prove it by reading it again.
+
+    Every chunk that fits its checksum is kept, wherever in the file it lies; the old file is never touched, and doing
+    it twice changes nothing. Exit code 5 where the new log misses something.
+    """
+    from dataclasses import asdict
+
+    from selfcue.record import recover as repair
+
+    found = repair.recover(path, out)
+    if as_json:
+        typer.echo(json.dumps(asdict(found), default=str))
+    else:
+        for line in repair.told(found):
+            typer.echo(line)
+    if not found.complete:
+        raise LossError(f"{found.path or path} is incomplete; see: selfcue log info {found.path or path}")
+
+
 def _show(summary: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table

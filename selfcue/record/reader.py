@@ -83,6 +83,11 @@ class LogReader:
         return not self.loss
 
     @property
+    def chunks(self) -> list[ChunkSpan]:
+        """Where the chunks lie, in the order of their times."""
+        return list(self._chunks)
+
+    @property
     def cut_short(self) -> bool:
         """Whether the writer was killed: it neither finished the file nor said why."""
         return not self.finished and END not in self.metadata
@@ -210,7 +215,10 @@ class LogReader:
         return chunk
 
     def _damaged(self, damage: Damage) -> BadInputError:
-        return BadInputError(f"{self.path} is damaged: {damage}; read the rest with on_damage='skip'")
+        return BadInputError(
+            f"{self.path} is damaged: {damage}; mend it with: selfcue log recover {self.path}; or read the rest with "
+            "on_damage='skip'"
+        )
 
     def _wanted(self, number: int, topics: Collection[str] | None, *, repeated: bool) -> bool:
         if topics is None and repeated:
