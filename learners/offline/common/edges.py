@@ -56,6 +56,10 @@ class Edges:
         out: Tensor = _EdgeSum.apply(weight, h, self)  # type: ignore[no-untyped-call]
         return out
 
+    def matrix(self, weight: Tensor) -> Tensor:
+        """Return the sparse CSR matrix (n_targets, n_sources) that holds ``weight`` (E,) of each edge."""
+        return csr_matrix(_starts(self.target, self.n_targets), self.source, weight, self.n_sources)
+
     def softmax(self, score: Tensor) -> Tensor:
         """Return exp(score) (E, H) over its sum over the edges that lead to the same node."""
         index = self.target[:, None].expand_as(score)
@@ -99,11 +103,17 @@ class _EdgeSum(torch.autograd.Function):
 
 def _products(rows: Tensor, columns: Tensor, weight: Tensor, h: Tensor, n_rows: int) -> Tensor:
     """Return the sparse (n_rows, n) matrix of each head times that head of ``h``; ``rows`` rise."""
-    _announce()
-    starts = F.pad(torch.bincount(rows, minlength=n_rows).cumsum(0), (1, 0))
-    heads = [
-        torch.sparse_csr_tensor(starts, columns, weight[:, i].contiguous(), (n_rows, len(h)), check_invariants=False)
-        @ h[:, i]
-        for i in range(h.shape[1])
-    ]
+    starts = _starts(rows, n_rows)
+    heads = [csr_matrix(starts, columns, weight[:, i].contiguous(), len(h)) @ h[:, i] for i in range(h.shape[1])]
     return torch.stack(heads, 1)
+
+
+def csr_matrix(starts: Tensor, columns: Tensor, values: Tensor, width: int) -> Tensor:
+    """Return the sparse matrix (R, width) whose row i holds the entries from ``starts[i]`` to ``starts[i + 1]``."""
+    _announce()
+    return torch.sparse_csr_tensor(starts, columns, values, (len(starts) - 1, width), check_invariants=False)
+
+
+def _starts(rows: Tensor, n_rows: int) -> Tensor:
+    """Return where each row begins (n_rows + 1,) among entries whose ``rows`` rise."""
+    return F.pad(torch.bincount(rows, minlength=n_rows).cumsum(0), (1, 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from selfcue.learners.offline.budget import Budget
 from selfcue.learners.offline.common.statistics import Interval, bootstrap_mean, paired_difference
@@ -75,6 +75,19 @@ class Verdict:
 
 Table = Mapping[tuple[str, str], Sequence[Figures]]
 """By data set and arm: the figures of each seed, in one order of seeds."""
+
+
+class Claim(Protocol):
+    """Something that is to be borne out."""
+
+    @property
+    def id(self) -> str:
+        """Unique within its experiment."""
+        ...
+
+    def judge(self, table: Table, metric: str) -> Verdict:
+        """Return what became of it; ``metric`` is the experiment's."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -166,7 +179,7 @@ class Experiment:
     metric: str
     seeds: int
     published: Mapping[str, Published]
-    claims: tuple[Ahead | Reaches, ...]
+    claims: tuple[Claim, ...]
     note: str = ""
     size: str = ""
     lower_is_better: bool = False

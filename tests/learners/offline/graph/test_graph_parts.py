@@ -96,9 +96,24 @@ def test_sparse_rows_are_the_dense_ones(graph):
     torch.testing.assert_close(rows.select(picked).dense(), x[picked])
     torch.testing.assert_close(rows.select(picked).times(weight), x[picked] @ weight)
     torch.testing.assert_close(rows.unit().dense(), F.normalize(x, dim=1))
+    kept = torch.arange(F_IN) % 3 > 0
+    torch.testing.assert_close(rows.columns_of(kept).dense(), x * kept)
     dropped = rows.dropout(0.5).dense()
     torch.testing.assert_close(dropped[dropped != 0], 2 * x[dropped != 0])
     assert 0 < int((dropped != 0).sum()) < int((x != 0).sum())
+
+
+@pytest.mark.parametrize("rows", [None, [3, 0, 3, 29]])
+def test_sparse_products_have_the_dense_gradient(graph, rows):
+    x, _, _ = graph
+    sparse = SparseRows.of(x.numpy()).columns_of(torch.arange(F_IN) != 2).dropout(0.5)
+    if rows is not None:
+        sparse = sparse.select(torch.tensor(rows))
+    dense = sparse.dense()
+    weight = torch.randn(F_IN, 4, requires_grad=True)
+    push = torch.randn(len(sparse), 4)
+    found = torch.autograd.grad(sparse.times(weight), weight, push)[0]
+    torch.testing.assert_close(found, torch.autograd.grad(dense @ weight, weight, push)[0])
 
 
 def test_the_sparse_cosine_is_the_scaled_cosine_error_of_the_whole_reconstruction(graph):
