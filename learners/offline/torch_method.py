@@ -99,6 +99,10 @@ class TorchMethod(Generic[D, C]):
         """Return how good the module is on validation data (higher is better); None: the last epoch is kept."""
         return None
 
+    def enough(self) -> bool:
+        """Return whether to stop before the settings' last epoch; asked before each, told by ``history`` alone."""
+        return False
+
     @property
     def epochs(self) -> int:
         """Epochs that the settings ask for."""
@@ -135,8 +139,12 @@ class TorchMethod(Generic[D, C]):
         save_weights(Path(path), State(meta, state.arrays), epochs=len(self.history), seconds=round(self.seconds, 1))
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, **parts: Any) -> Self:
         """Read what ``save`` wrote.
+
+        Args:
+            path: as given to ``save``.
+            parts: what the constructor takes beside settings.
 
         Raises:
             BadInputError: the file is missing, damaged, or of another method.
@@ -145,7 +153,7 @@ class TorchMethod(Generic[D, C]):
         if state.meta.get("method") != cls.about.name:
             raise BadInputError(f"{path}: holds a model of {state.meta.get('method')!r}, not of {cls.about.name!r}")
         try:
-            method = cls(decode(state.meta["config"], cls.Config, "config"))
+            method = cls(decode(state.meta["config"], cls.Config, "config"), **parts)
         except ValueError as error:
             raise BadInputError(f"{path}: written with other settings than this version has ({error})") from None
         method.facts = state.meta["facts"]

@@ -108,7 +108,7 @@ class Training:
         epochs = method.epochs if self._budget is None else min(method.epochs, self._budget.epochs or method.epochs)
         task = bar.add_task(method.about.name, total=epochs, completed=self._epoch, loss="")
         begin = saved = time.monotonic()
-        while self._epoch < epochs:
+        while self._epoch < epochs and not method.enough():
             method.history.append(self._one_epoch())
             self._epoch += 1
             now = time.monotonic()

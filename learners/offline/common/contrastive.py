@@ -5,6 +5,8 @@ Temperatures divide: a small one looks at the nearest negatives alone.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows
 from torch import Tensor
@@ -61,9 +63,34 @@ def weighted_contrast(z: Tensor, weight: Tensor, *, sharpness: float) -> Tensor:
     Source: Kulatilleke, Portmann, Chandra (SCGC) 2022, eq. 4, as its code has it.
     """
     unit = F.normalize(z, dim=1, eps=1e-8)
-    similar = torch.exp(sharpness * (unit @ unit.t()).fill_diagonal_(0.0))
-    together = (similar * weight).sum(1) if not weight.is_sparse else torch.sparse.sum(weight * similar, 1).to_dense()
-    return -torch.log(together / similar.sum(1) + 1e-8).mean()
+    total: Tensor = _ExpRowSums.apply(unit, sharpness)  # type: ignore[no-untyped-call]
+    pairs = weight if weight.is_sparse else weight.to_sparse()
+    row, column = pairs.indices()
+    cosine = (unit[row] * unit[column]).sum(1).masked_fill(row == column, 0.0)
+    together = torch.zeros_like(total).index_add(0, row, pairs.values() * torch.exp(sharpness * cosine))
+    return -torch.log(together / total + 1e-8).mean()
+
+
+class _ExpRowSums(torch.autograd.Function):
+    """``t_i = sum_j exp(c u_i . u_j)``, the product taken as 0 for j = i: one (N, N) matrix, forward and backward."""
+
+    @staticmethod
+    def forward(ctx: Any, unit: Tensor, sharpness: float) -> Tensor:
+        similar = unit @ unit.t()
+        similar.mul_(sharpness).exp_().fill_diagonal_(1.0)
+        ctx.save_for_backward(unit, similar)
+        ctx.sharpness = sharpness
+        return similar.sum(1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (grad,) = grads
+        unit, similar = ctx.saved_tensors
+        # exp(c u_i . u_j) stands in the sums of i and of j; the diagonal is constant.
+        both = similar @ torch.cat((unit, grad[:, None] * unit), 1)
+        first, second = both.split(unit.shape[1], 1)
+        own = 2.0 * grad[:, None] * unit
+        return ctx.sharpness * (grad[:, None] * first + second - own), None
 
 
 def _check(z: Tensor, v: Tensor) -> None:

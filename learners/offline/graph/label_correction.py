@@ -34,7 +34,8 @@ def corrected_labels(h: Tensor, labels: npt.NDArray[np.int64], rng: np.random.Ge
 def densest(unit: Tensor) -> Tensor:
     """Return which rows of ``unit`` (M, H) are prototypes: at most 8 places, densest first."""
     similar = unit @ unit.t()
-    density = torch.sign(similar - torch.quantile(similar.flatten(), QUANTILE)).sum(1)
+    cut = float(np.quantile(similar.numpy(), QUANTILE))  # selects where torch.quantile sorts: a tenth of the time
+    density = torch.sign(similar - cut).sum(1)
     denser = density[None] > density[:, None]
     nearest = similar.masked_fill(~denser, -torch.inf).amax(1)
     top = ~denser.any(1)

@@ -20,8 +20,12 @@ from selfcue.learners.offline.common.contrastive import weighted_contrast
 from selfcue.learners.offline.data.graph_data import GraphData
 from selfcue.learners.offline.data.neighbours import neighbour_edges
 from selfcue.learners.offline.graph.adjacency import influence
+from selfcue.learners.offline.graph.sparse_rows import SparseRows
 from selfcue.learners.offline.torch_method import TorchMethod
 from selfcue.learners.offline.training import Part
+
+_SPARSE = 0.15
+"""Share of features that are not 0 under which sparse products are the faster ones."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,23 @@ class SCGCConfig:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Features (N, F) and how much each node belongs to each other one, sparse (N, N)."""
+    """A graph as the net takes it.
+
+    Attributes:
+        x: features (N, F).
+        sparse: the same where most of them are 0; None: they are not.
+        weight: how much each node belongs to each other one, sparse (N, N).
+    """
 
     x: Tensor
+    sparse: SparseRows | None
     weight: Tensor
+
+    def shown(self, rows: Tensor) -> Tensor | SparseRows:
+        """Return the features of ``rows`` (R,), rising, in the form that is cheaper to encode."""
+        if self.sparse is None:
+            return self.x if len(rows) == len(self.x) else self.x[rows]
+        return self.sparse if len(rows) == len(self.sparse) else self.sparse.select(rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +124,13 @@ class ClusterNet(nn.Module):
         self.encoder, self.decoder = _layers(widths), _layers(widths[::-1])
         self.centres = nn.Parameter(torch.zeros(config.n_clusters, config.n_z))
 
+    def codes(self, x: Tensor | SparseRows) -> Tensor:
+        """Return the codes (R, n_z) of rows of features."""
+        if isinstance(x, Tensor):
+            return self.encoder(x)  # type: ignore[no-any-return]
+        first = self.encoder[0]
+        return self.encoder[1:](x.times(first.weight.t()) + first.bias)  # type: ignore[no-any-return,operator]
+
     def assignment(self, z: Tensor) -> Tensor:
         """Return (N, K): Student's t (one degree of freedom) around each centre, rows sum to 1."""
         q = 1.0 / (1.0 + (z[:, None] - self.centres).square().sum(2))
@@ -114,10 +138,9 @@ class ClusterNet(nn.Module):
 
     def forward(self, prepared: Prepared, batch: Batch) -> dict[str, Tensor]:
         config = self.config
-        x = prepared.x[batch.rows]
-        z = self.encoder(x)
+        z = self.codes(prepared.shown(batch.rows))
         if batch.pretrain:
-            return {"loss": F.mse_loss(self.decoder(z), x)}
+            return {"loss": F.mse_loss(self.decoder(z), prepared.x[batch.rows])}
         q = self.assignment(z)
         clustering = F.kl_div(q.log(), sharpened(q).detach(), reduction="batchmean")
         terms = {"clustering": clustering, "loss": config.beta * clustering}
@@ -128,7 +151,7 @@ class ClusterNet(nn.Module):
             terms["contrast"] = weighted_contrast(z, weight, sharpness=config.sharpness)
             terms["loss"] = terms["loss"] + config.alpha * terms["contrast"]
         if config.variant == "plain":
-            terms["rebuilding"] = F.mse_loss(self.decoder(z), x)
+            terms["rebuilding"] = F.mse_loss(self.decoder(z), prepared.x[batch.rows])
             terms["loss"] = terms["loss"] + terms["rebuilding"]
         return terms
 
@@ -173,7 +196,8 @@ class SCGC(TorchMethod[GraphData, SCGCConfig]):
         config = self.config
         edges = neighbour_edges(data.x, config.neighbours) if config.neighbours else data.edge_index
         weight = influence(edges, data.n_nodes, config.order, summed=config.variant == "star")
-        return Prepared(torch.from_numpy(data.x).to(device), weight.to(device))
+        sparse = SparseRows.of(data.x, device) if np.count_nonzero(data.x) < _SPARSE * data.x.size else None
+        return Prepared(torch.from_numpy(data.x).to(device), sparse, weight.to(device))
 
     def before_epoch(self, net: nn.Module, prepared: Prepared, epoch: int, rng: np.random.Generator) -> None:
         """Begin: batches of the autoencoder; then place the centres by k-means, once, and cluster."""
@@ -190,7 +214,7 @@ class SCGC(TorchMethod[GraphData, SCGCConfig]):
         order = rng.permutation(len(prepared.x))
         if self._pretrain:
             for start in range(0, len(order), self.config.pretrain_batch):
-                rows = torch.from_numpy(order[start : start + self.config.pretrain_batch]).to(device)
+                rows = torch.from_numpy(np.sort(order[start : start + self.config.pretrain_batch])).to(device)
                 yield Batch(rows, pretrain=True)
         else:
             yield Batch(torch.from_numpy(np.sort(order[: self.config.batch])).to(device), pretrain=False)

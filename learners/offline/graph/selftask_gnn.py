@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name everybody knows
 from torch import Tensor, nn
 
 from selfcue.errors import BadInputError
@@ -17,11 +16,11 @@ from selfcue.learners.offline.about import About
 from selfcue.learners.offline.data.graph_data import GraphData
 from selfcue.learners.offline.graph import pretexts
 from selfcue.learners.offline.graph.adjacency import symmetric
-from selfcue.learners.offline.graph.gcn import GCN
-from selfcue.learners.offline.graph.label_correction import corrected_labels
-from selfcue.learners.offline.graph.label_guesses import context_distribution, one_hot, surroundings
+from selfcue.learners.offline.graph.label_guesses import one_hot, surroundings
+from selfcue.learners.offline.graph.selftask_net import Prepared, SelfTaskNet
 from selfcue.learners.offline.graph.sparse_rows import SparseRows
 from selfcue.learners.offline.torch_method import TorchMethod
+from selfcue.learners.offline.training import Training
 
 TASKS = (
     "none", "edge_mask", "pairwise_distance", "attribute_mask",
@@ -39,13 +38,16 @@ class SelfTaskConfig:
             ``context_label``, ``corrected_label`` (the paper's best).
         guess: how labels are guessed for the last two: ``lp`` (label propagation), ``ica`` (iterative classification)
             or ``both``.
-        weight: of the task's loss (the paper's lambda).
+        pretrain: epochs of the task alone before those of the classes alone, with the optimiser begun anew (two-stage
+            training); 0: both at once (joint training, the paper's main scheme).
+        weight: of the task's loss in joint training (the paper's lambda).
         correction: weight of corrected labels within it (the paper's alpha).
         sampled: unlabelled nodes in a step of ``corrected_label``.
         hidden: width of a node's vector.
         dropout: before each layer, and before the task's head.
         lr, weight_decay: Adam's.
-        epochs: full-batch steps; the one that is best on validation nodes is kept, where there are some.
+        epochs: full-batch steps of the classes; the one that is best on validation nodes is kept, where there are some.
+        patience: stop after so many epochs without a better one on validation nodes; 0: never.
     """
 
     task: Literal[
@@ -53,6 +55,7 @@ class SelfTaskConfig:
         "distance_to_labelled", "context_label", "corrected_label",
     ] = "corrected_label"  # fmt: skip
     guess: Literal["lp", "ica", "both"] = "lp"
+    pretrain: int = 0
     weight: float = 10.0
     correction: float = 1.5
     sampled: int = 1000
@@ -61,8 +64,11 @@ class SelfTaskConfig:
     lr: float = 0.01
     weight_decay: float = 5e-4
     epochs: int = 200
+    patience: int = 0
 
     def __post_init__(self) -> None:
+        if min(self.pretrain, self.patience, self.epochs) < 0 or (self.pretrain and self.task == "none"):
+            raise BadInputError(f"needs epochs and patience of 0 or more, and a task to pretrain on; got {self}")
         if self.weight < 0 or self.correction < 0 or not 0 <= self.dropout < 1 or min(self.hidden, self.sampled) < 1:
             raise BadInputError(f"needs weights of 0 or more, dropout in [0, 1), sizes of 1 or more; got {self}")
 
@@ -70,54 +76,6 @@ class SelfTaskConfig:
     def paper(cls, data: str = "cora") -> SelfTaskConfig:
         """Return the authors' settings for ``data`` (their table of weights)."""
         return cls(weight=1.0, correction=1.0, sampled=3000) if data == "citeseer" else cls(weight=50.0)
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """The graph as the net takes it, and the task's targets."""
-
-    x: SparseRows
-    shown: SparseRows
-    adjacency: Tensor
-    seen: Tensor
-    y: Tensor
-    train: Tensor
-    val: Tensor
-    targets: pretexts.Targets | None
-    around: Any
-    labels: npt.NDArray[np.int64]
-
-
-class SelfTaskNet(nn.Module):
-    """A GCN and a head for the task on its hidden vectors."""
-
-    def __init__(self, config: SelfTaskConfig, n_features: int, n_classes: int, outputs: int) -> None:
-        super().__init__()
-        self.config = config
-        self.gcn = GCN(n_features, config.hidden, n_classes, dropout=config.dropout)
-        self.head = nn.Linear(config.hidden, outputs) if outputs else None
-
-    def forward(self, prepared: Prepared, rng: np.random.Generator) -> dict[str, Tensor]:
-        config = self.config
-        h = self.gcn.hidden(prepared.shown, prepared.seen)
-        logits = self.gcn.logits(h, prepared.seen)
-        classes = F.cross_entropy(logits[prepared.train], prepared.y[prepared.train])
-        if self.head is None or prepared.targets is None or not config.weight:
-            return {"loss": classes}
-        dropped = F.dropout(h, config.dropout, self.training)
-        task = prepared.targets.loss(self.head, dropped, rng)
-        if config.task == "corrected_label":
-            task = task + config.correction * self._corrected(h, dropped, prepared, rng)
-        return {"classes": classes, "task": task, "loss": classes + config.weight * task}
-
-    def _corrected(self, h: Tensor, dropped: Tensor, prepared: Prepared, rng: np.random.Generator) -> Tensor:
-        assert self.head is not None
-        free = np.flatnonzero(~prepared.train.cpu().numpy())
-        some = rng.permutation(free)[: self.config.sampled]
-        labels = corrected_labels(h.cpu(), prepared.labels, rng)
-        shares = F.one_hot(labels, prepared.targets.outputs if prepared.targets else 0).numpy().astype(np.float32)
-        truth = torch.from_numpy(context_distribution(prepared.around, shares))
-        return F.mse_loss(torch.softmax(self.head(dropped[some]), 1), truth[some].to(h.device))
 
 
 class SelfTaskGNN(TorchMethod[GraphData, SelfTaskConfig]):
@@ -180,12 +138,35 @@ class SelfTaskGNN(TorchMethod[GraphData, SelfTaskConfig]):
             return pretexts.context_label(data, config.guess), np.argmax(guess, axis=1).astype(np.int64)
         return getattr(pretexts, config.task)(data, rng), nothing
 
+    @property
+    def epochs(self) -> int:
+        """Epochs of both stages."""
+        return self.config.pretrain + self.config.epochs
+
+    def before_epoch(self, net: nn.Module, prepared: Prepared, epoch: int, rng: np.random.Generator) -> None:  # noqa: ARG002
+        """Say which stage this is."""
+        assert isinstance(net, SelfTaskNet)
+        staged: Literal["task", "classes"] = "task" if epoch < self.config.pretrain else "classes"
+        net.stage = staged if self.config.pretrain else "both"
+
+    def update(self, loop: Training, net: nn.Module, batch: Any) -> Mapping[str, Tensor]:
+        """Take one step; the second stage begins with an optimiser that remembers nothing of the first."""
+        if self.config.pretrain and len(self.history) == self.config.pretrain:
+            loop.optimiser.state.clear()
+        return super().update(loop, net, batch)
+
+    def enough(self) -> bool:
+        """Return whether the last ``patience`` epochs brought nothing on validation nodes."""
+        scores = [epoch["validation"] for epoch in self.history if "validation" in epoch]
+        patience = self.config.patience
+        return bool(patience) and len(scores) > patience and max(scores[-patience:]) <= max(scores[:-patience])
+
     @torch.no_grad()
     def validate(self, net: nn.Module, prepared: Prepared) -> float | None:
-        """Return the accuracy on validation nodes."""
-        if not bool(prepared.val.any()):
-            return None
+        """Return the accuracy on validation nodes, once the classes are learned."""
         assert isinstance(net, SelfTaskNet)
+        if net.stage == "task" or not bool(prepared.val.any()):
+            return None
         said = net.gcn.logits(net.gcn.hidden(prepared.x, prepared.adjacency), prepared.adjacency).argmax(1)
         return float((said == prepared.y)[prepared.val].float().mean())
 

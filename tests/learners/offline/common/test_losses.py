@@ -115,6 +115,16 @@ def test_weighted_contrast_follows_its_formula(sparse):
     assert float(found) == pytest.approx(naive_weighted(z, w, 1.7))
 
 
+def test_weighted_contrast_has_the_gradient_of_its_formula():
+    z = torch.from_numpy(views()[0]).requires_grad_()
+    w = torch.rand(N, N, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).fill_diagonal_(0.5)
+    found = torch.autograd.grad(weighted_contrast(z, w, sharpness=1.7), z)[0]
+    unit = torch.nn.functional.normalize(z, dim=1)
+    similar = torch.exp(1.7 * (unit @ unit.t()) * (1 - torch.eye(N)))
+    naive = -torch.log((similar * w).sum(1) / similar.sum(1) + 1e-8).mean()
+    torch.testing.assert_close(found, torch.autograd.grad(naive, z)[0])
+
+
 def test_losses_without_negatives_follow_their_formulas():
     z, v = views()
     assert float(barlow_twins(*tensors(z, v), off_diagonal=0.02)) == pytest.approx(naive_barlow(z, v, 0.02))

@@ -16,7 +16,7 @@ from selfcue.learners.offline.graph.label_guesses import (
     surroundings,
 )
 from selfcue.learners.offline.graph.selftask_gnn import TASKS, SelfTaskConfig, SelfTaskGNN
-from tests.learners.offline.conftest import assert_same_weights, block_graph
+from tests.learners.offline.conftest import assert_same_weights, block_graph, weights_of
 
 SMALL = SelfTaskConfig(hidden=8, epochs=15, sampled=30, weight=1.0)
 
@@ -125,6 +125,50 @@ def test_a_run_goes_on_bit_for_bit_and_a_model_is_kept(tmp_path):
     np.testing.assert_array_equal(loaded.predict_proba(graph), whole.predict_proba(graph))
 
 
+def test_two_stages_learn_the_task_first_and_the_classes_then():
+    graph, y = few(4)
+    method = SelfTaskGNN(SMALL, task="distance_to_labelled", pretrain=5, epochs=40, dropout=0.3).fit(
+        graph, progress=False
+    )
+    assert len(method.history) == 45
+    assert ["validation" in epoch for epoch in method.history] == [False] * 5 + [True] * 40
+    assert not any("task" in epoch for epoch in method.history)
+    assert (method.predict(graph) == y)[24:].mean() > 0.55
+    # The first stage never sees the head of the classes, the second never that of the task.
+    first, again = (
+        SelfTaskGNN(SMALL, task="distance_to_labelled", pretrain=5, epochs=epochs).fit(graph, progress=False)
+        for epochs in (0, 3)
+    )
+    fresh = SelfTaskGNN(SMALL, task="distance_to_labelled", epochs=0).fit(graph, progress=False)
+    before, between, after = (weights_of(method) for method in (fresh, first, again))
+    np.testing.assert_array_equal(between["gcn.w2"], before["gcn.w2"])
+    assert not np.array_equal(between["gcn.w1"], before["gcn.w1"])
+    np.testing.assert_array_equal(after["head.weight"], between["head.weight"])
+    assert not np.array_equal(after["gcn.w2"], between["gcn.w2"])
+
+
+def test_a_run_goes_on_across_the_two_stages(tmp_path):
+    graph, _ = few()
+    whole = SelfTaskGNN(SMALL, pretrain=3, epochs=4).fit(graph, progress=False)
+    part = SelfTaskGNN(SMALL, pretrain=3, epochs=4)
+    for epochs in (2, 3, 4, 99):
+        part = SelfTaskGNN(SMALL, pretrain=3, epochs=4)
+        part.fit(graph, budget=Budget(epochs=epochs), resume=tmp_path / "r.safetensors", progress=False)
+    assert_same_weights(whole, part)
+
+
+def test_patience_ends_a_run_that_gets_no_better(tmp_path):
+    graph, _ = few()
+    path = tmp_path / "r.safetensors"
+    method = SelfTaskGNN(SMALL, epochs=200, patience=5).fit(graph, resume=path, progress=False)
+    scores = [epoch["validation"] for epoch in method.history]
+    assert 5 < len(scores) < 200
+    assert scores.index(max(scores)) == len(scores) - 6
+    again = SelfTaskGNN(SMALL, epochs=200, patience=5).fit(graph, resume=path, progress=False)
+    assert again.history == method.history
+    assert_same_weights(method, again)
+
+
 def test_what_cannot_be_learned_from_is_refused():
     graph, y = few()
     bare = GraphData(graph.x, graph.edge_index)
@@ -135,5 +179,6 @@ def test_what_cannot_be_learned_from_is_refused():
         SelfTaskGNN(SMALL).fit(one, progress=False)
     with pytest.raises(BadInputError, match="task='none'"):
         SelfTaskGNN(SMALL).fit(graph.with_edges(graph.edge_index[:, :0]), progress=False)
-    with pytest.raises(BadInputError, match="SelfTaskConfig"):
-        SelfTaskConfig(dropout=1.0)
+    for wrong in ({"dropout": 1.0}, {"patience": -1}, {"task": "none", "pretrain": 3}):
+        with pytest.raises(BadInputError, match="SelfTaskConfig"):
+            SelfTaskConfig(**wrong)
