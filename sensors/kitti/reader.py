@@ -9,7 +9,8 @@ from types import ModuleType
 from typing import ClassVar
 
 from selfcue.errors import BadInputError
-from selfcue.messages import CameraInfo, Image, Message, Odometry
+from selfcue.messages import CameraInfo, Image, Message, Odometry, type_name
+from selfcue.record.entry import TopicInfo
 from selfcue.sensors.kitti import odometry, raw, slim
 from selfcue.sensors.kitti.images import read_camera_image, read_depth_png
 from selfcue.sensors.kitti.layout import KittiFrame, KittiLayout
@@ -77,6 +78,18 @@ class KittiReader:
         if any(frame.odometry for frame in self.layout.frames):
             topics["odom"] = Odometry
         return topics
+
+    def contents(self) -> dict[str, TopicInfo]:
+        """Return the topics with their counts, without reading a picture."""
+        frames = self.layout.frames
+        counts = {topic: len(frames) for topic in ("stereo/left/image", "stereo/right/image")}
+        counts |= dict.fromkeys(self.latched_topics, 1)
+        counts["lidar/depth"] = sum(frame.lidar is not None for frame in frames)
+        counts["odom"] = sum(frame.odometry is not None for frame in frames)
+        return {
+            topic: TopicInfo(topic, type_name(kind), self.layout.kind, counts[topic], ())
+            for topic, kind in self.topics().items()
+        }
 
     def moment_stamps(self) -> tuple[int, ...]:
         """Return the stamp of each frame: the later one of its pair."""

@@ -1,0 +1,1 @@
+"""EuRoC's (ASL's) folders as a log of sensor messages."""
