@@ -17,6 +17,8 @@ END = "selfcue.end"
 """Metadata record at the end: counts, and whether the log is complete."""
 SUPERSEDES = "supersedes_from_ns"
 """Entry of START: this segment of a run replaces all earlier ones from this log time on."""
+CONTINUES = "continues"
+"""Entry of START: this file goes on where the one before it was full; both replace the same."""
 REPEATED = "selfcue.repeated"
 """Entry of a channel's metadata: its messages are in an earlier file of the recording too, and repeated here so that
 this file can be used by itself."""

@@ -1,8 +1,8 @@
 """The log of a run: segments ``0000.mcap``, ``0001.mcap``, ... read as one.
 
-A run that was cut and resumed begins a new segment, and so does a recording that is split by size or time. The new one
-replaces all that earlier ones recorded from the log time at which it took over, so the whole reads as if the run had
-never been cut. What it repeats from earlier ones, so that it can be used by itself, is read once.
+A run that was cut and resumed begins a new segment. The new one replaces all that earlier ones recorded from the log
+time at which it took over, so the whole reads as if the run had never been cut. A segment that was begun because the
+last one was full replaces nothing of that; what it repeats, so that it can be used by itself, is read once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from selfcue.errors import BadInputError
 from selfcue.record.entry import LogEntry, OnDamage, TopicInfo
-from selfcue.record.layout import START, SUPERSEDES
+from selfcue.record.layout import CONTINUES, START, SUPERSEDES
 from selfcue.record.reader import LogReader
 from selfcue.record.scan import Damage
 
@@ -69,8 +69,7 @@ class RunLog:
         except BaseException:
             self.close()
             raise
-        starts = [_start_of(reader) for reader in self._readers]
-        self._ends = [min(starts[i + 1 :], default=None) for i in range(len(starts))]
+        self._ends = _ends_of(self._readers)
 
     @property
     def start_ns(self) -> int:
@@ -155,7 +154,7 @@ class RunLog:
     def _used(self) -> Iterator[tuple[LogReader, int | None]]:
         """Yield the segments of which something counts, each with the log time where the next took over."""
         for reader, end in zip(self._readers, self._ends, strict=True):
-            if end is None or end > _start_of(reader):
+            if end is None or (end > _start_of(reader) and end > reader.start_ns):
                 yield reader, end
 
     def close(self) -> None:
@@ -170,6 +169,24 @@ class RunLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _ends_of(readers: list[LogReader]) -> list[int | None]:
+    """Return for each segment the log time from which later ones replace it; None: they do not.
+
+    A segment that goes on where the one before it was full replaces nothing of that.
+    """
+    ends: list[int | None] = []
+    taken: int | None = None
+    here: int | None = None
+    for reader in reversed(readers):
+        ends.append(taken)
+        start = _start_of(reader)
+        here = start if here is None else min(here, start)
+        if CONTINUES not in reader.metadata.get(START, {}):
+            taken = here if taken is None else min(taken, here)
+            here = None
+    return ends[::-1]
 
 
 def _start_of(reader: LogReader) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from selfcue.record.encoder import Encoded, Line
-from selfcue.record.layout import SUPERSEDES
+from selfcue.record.layout import CONTINUES, SUPERSEDES
 from selfcue.record.log_source import LATCHED_TYPES
 from selfcue.record.writer import LogWriter
 
@@ -50,12 +50,12 @@ class Segments:
         self._split_bytes, self._split_ns = split_bytes, split_ns
         self._held: dict[Line, Encoded] = {}
         self._first_ns: int | None = None
-        self._last_ns = 0
         self._counts: Counter[str] = Counter()
         self._lost: Counter[str] = Counter()
         self._why_lost = ""
         self.paths: list[Path] = []
-        self.writer = self._open(begin_ns)
+        self._begin_ns = begin_ns
+        self.writer = self._open()
 
     def put(self, encoded: Encoded, log_time_ns: int) -> None:
         """Add a message. Raises LossError where the disk is full."""
@@ -65,13 +65,12 @@ class Segments:
             self._split(log_time_ns)
         if encoded.line.kind in _HELD:
             self._held[encoded.line] = encoded
-        self._last_ns = max(self._last_ns, log_time_ns)
         self.writer.put(encoded, log_time_ns)
 
     @property
     def counts(self) -> Counter[str]:
         """Messages by topic over all files, the repeated ones left out."""
-        return self._counts + self.writer.counts
+        return self._counts + self.writer.counts - self.writer.repeated
 
     @property
     def lost(self) -> Counter[str]:
@@ -96,16 +95,16 @@ class Segments:
     def _split(self, log_time_ns: int) -> None:
         before = self.writer
         before.close(self._close_with())
-        self._counts += before.counts
+        self._counts += before.counts - before.repeated
         self._lost += before.lost
         self._why_lost = self._why_lost or before.why_lost
-        # A message of the same time as the last one belongs to the new file and must not be cut off with the old.
-        self.writer = self._open(self._last_ns + 1)
+        self.writer = self._open()
         self._first_ns = log_time_ns
         for encoded in self._held.values():
             self.writer.put(encoded, log_time_ns, repeated=True)
 
-    def _open(self, begin_ns: int) -> LogWriter:
+    def _open(self) -> LogWriter:
         path = self._next_path()
+        goes_on = {CONTINUES: "true"} if self.paths else {}
         self.paths.append(path)
-        return self._make(path, {"segment": path.stem, SUPERSEDES: str(begin_ns)})
+        return self._make(path, {"segment": path.stem, SUPERSEDES: str(self._begin_ns), **goes_on})

@@ -155,6 +155,14 @@ class LogWriter:
         return +found
 
     @property
+    def repeated(self) -> Counter[str]:
+        """Those of them that an earlier file has too."""
+        found: Counter[str] = Counter()
+        for line, track in self._repeated.items():
+            found[line.topic] += track.count
+        return +found
+
+    @property
     def nbytes(self) -> int:
         """How many bytes are in the file."""
         return self._sink.tell()

@@ -83,7 +83,7 @@ def test_a_whole_log_is_left_alone(whole: Path) -> None:
 @pytest.mark.parametrize("compression", ["lz4", "zstd", "none"])
 def test_cut_in_the_last_chunk_at_every_byte(tmp_path: Path, compression: Compression) -> None:
     source = tmp_path / "a.mcap"
-    write(source, 60, compression=compression, chunk_bytes=2048)
+    write(source, 60, compression=compression, chunk_bytes=1024)
     data, contents = source.read_bytes(), chunk_contents(source)
     before = set().union(*(keys for _, _, keys in contents[:-1]))
     path, out = tmp_path / "cut.mcap", tmp_path / "cut.recovered.mcap"
