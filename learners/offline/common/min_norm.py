@@ -23,8 +23,8 @@ def gram_of(gradients: npt.NDArray[np.floating]) -> FloatArray:
     return products
 
 
-def scaled_gram(gram: FloatArray, losses: npt.ArrayLike, scaling: Scaling) -> FloatArray:
-    """Return the inner products of the gradients divided by their length (``l2``), loss, both (``loss+``) or nothing.
+def sizes(gram: FloatArray, losses: npt.ArrayLike, scaling: Scaling) -> FloatArray:
+    """Return what to divide each gradient by (K,): its length (``l2``), its loss, both (``loss+``) or 1 (``none``).
 
     A task whose gradient is tiny would otherwise take all the weight: it is the shortest vector by itself.
 
@@ -38,8 +38,12 @@ def scaled_gram(gram: FloatArray, losses: npt.ArrayLike, scaling: Scaling) -> Fl
     if loss.shape != length.shape:
         raise BadInputError(f"{len(length)} gradients, but losses {loss.shape}")
     loss = np.where(loss > 0, loss, 1.0)
-    by = {"l2": length, "loss": loss, "loss+": loss * length, "none": np.ones_like(length)}[scaling]
-    by = np.maximum(by, _LEAST)
+    by: FloatArray = {"l2": length, "loss": loss, "loss+": loss * length, "none": np.ones_like(length)}[scaling]
+    return np.maximum(by, _LEAST)
+
+
+def divided(gram: FloatArray, by: FloatArray) -> FloatArray:
+    """Return the inner products (K, K) of the gradients divided by ``by`` (K,)."""
     scaled: FloatArray = gram / by[:, None] / by[None]
     return scaled
 

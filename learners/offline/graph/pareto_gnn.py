@@ -37,6 +37,8 @@ class ParetoGNNConfig:
             task) or ``random`` (weights drawn anew each step).
         grad_norm: what ``mgda`` divides a task's gradient by before it weighs: ``l2`` (its length), ``loss``,
             ``loss+`` (both) or ``none``.
+        step: what ``mgda`` puts its weights on: the losses as they are (``raw``, the authors' way, whose step may well
+            hurt a task) or the gradients as they were weighed (``scaled``, which cannot).
         part: largest number of nodes in a step; a larger graph is seen in parts, grown from random nodes.
         lr, weight_decay: AdamW's.
         warm: steps over which the rate rises.
@@ -48,6 +50,7 @@ class ParetoGNNConfig:
     head: int = 128
     weighting: Literal["mgda", "equal", "uncertainty", "random"] = "mgda"
     grad_norm: Scaling = "l2"
+    step: Literal["raw", "scaled"] = "raw"
     part: int = 4096
     lr: float = 2e-3
     weight_decay: float = 1e-5

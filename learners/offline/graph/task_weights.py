@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from selfcue.learners.offline.common.min_norm import conflict_share, min_norm_weights, scaled_gram
+from selfcue.learners.offline.common.min_norm import conflict_share, divided, min_norm_weights, sizes
 
 if TYPE_CHECKING:
     from selfcue.learners.offline.graph.pareto_gnn import ParetoGNNConfig
@@ -59,7 +59,8 @@ def weigh(
     wide = tasks.shared.double()
     gram = (wide @ wide.t()).cpu().numpy()
     gram = (gram + gram.T) / 2.0
-    scaled = scaled_gram(gram, tasks.losses, config.grad_norm)
+    by = sizes(gram, tasks.losses, config.grad_norm)
+    scaled = divided(gram, by)
     count, gradient = len(gram), None
     if config.weighting == "mgda":
         weights = min_norm_weights(scaled)
@@ -70,11 +71,10 @@ def weigh(
         weights, gradient = uncertainty(tasks.losses, log_variance)
     else:
         weights = np.full(count, 1.0 / count)
-    figures = {
-        "conflict": conflict_share(gram),
-        "inner": _least_gain(scaled, weights),
-        "inner_step": _least_gain(gram, weights),
-    }
+    figures = {"conflict": conflict_share(gram), "inner": _least_gain(scaled, weights)}
+    if config.weighting == "mgda" and config.step == "scaled":
+        weights = weights / by / (weights / by).sum()
+    figures["inner_step"] = _least_gain(gram, weights)
     return Weighed(weights, figures, gradient)
 
 

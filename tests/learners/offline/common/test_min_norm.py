@@ -13,10 +13,11 @@ from hypothesis.extra.numpy import arrays
 from selfcue.errors import BadInputError
 from selfcue.learners.offline.common.min_norm import (
     conflict_share,
+    divided,
     gram_of,
     min_norm_weights,
-    scaled_gram,
     share_of_first,
+    sizes,
 )
 
 GRADIENTS = st.tuples(st.integers(1, 5), st.integers(1, 6)).flatmap(
@@ -93,11 +94,13 @@ def test_gradients_that_cancel_leave_no_direction():
 def test_scaling_keeps_a_tiny_gradient_from_taking_all():
     gradients = np.array([[1.0, 0.0], [0.0, 1e-3]])
     gram = gram_of(gradients)
-    assert min_norm_weights(scaled_gram(gram, [1.0, 1.0], "none"))[1] > 0.99
-    np.testing.assert_allclose(min_norm_weights(scaled_gram(gram, [1.0, 1.0], "l2")), 0.5)
-    by = {"loss": np.array([2.0, 4.0]), "loss+": np.array([2.0, 4.0]) * np.array([1.0, 1e-3]), "none": np.ones(2)}
-    for name, size in by.items():
-        np.testing.assert_allclose(scaled_gram(gram, [2.0, 4.0], name), gram_of(gradients / size[:, None]))  # type: ignore[arg-type]
+    assert min_norm_weights(divided(gram, sizes(gram, [1.0, 1.0], "none")))[1] > 0.99
+    np.testing.assert_allclose(min_norm_weights(divided(gram, sizes(gram, [1.0, 1.0], "l2"))), 0.5)
+    np.testing.assert_allclose(sizes(gram, [2.0, 4.0], "l2"), [1.0, 1e-3])
+    np.testing.assert_allclose(sizes(gram, [2.0, 4.0], "loss"), [2.0, 4.0])
+    np.testing.assert_allclose(sizes(gram, [2.0, 4.0], "loss+"), [2.0, 4e-3])
+    by = np.array([2.0, 7.0])
+    np.testing.assert_allclose(divided(gram, by), gram_of(gradients / by[:, None]))
 
 
 def test_pairs_that_pull_apart_are_counted():
@@ -121,4 +124,4 @@ def test_what_is_no_gram_matrix_is_refused(gram, what):
     with pytest.raises(BadInputError, match="tasks, parameters"):
         gram_of(np.ones(3))
     with pytest.raises(BadInputError, match="2 gradients, but losses"):
-        scaled_gram(np.eye(2), [1.0], "l2")
+        sizes(np.eye(2), [1.0], "l2")

@@ -45,7 +45,7 @@ def test_it_learns_all_tasks_and_its_vectors_tell_the_blocks_apart(weighting):
     assert linear_probe(z, y, split)["test"] > linear_probe(graph.x, y, split)["test"] + 0.1
 
 
-def test_the_common_direction_hurts_no_task_where_equal_weights_do():
+def test_the_common_direction_hurts_no_task():
     steps = fitted(epochs=30).history
     assert min(step["inner"] for step in steps) >= -1e-6
     for step in steps:
@@ -56,6 +56,14 @@ def test_the_common_direction_hurts_no_task_where_equal_weights_do():
             sum(step[f"weight/{task}"] * step[f"loss/{task}"] for task in PRETEXTS), rel=1e-5
         )
     assert len({round(step["weight/link"], 6) for step in steps}) > 1
+
+
+def test_a_scaled_step_hurts_no_task_where_a_raw_one_does():
+    raw, scaled = (fitted(epochs=30, step=step).history for step in ("raw", "scaled"))
+    assert min(step["inner_step"] for step in scaled) >= -1e-6
+    assert min(step["inner_step"] for step in raw) < -0.01
+    assert raw[0]["inner"] == scaled[0]["inner"]
+    assert sum(scaled[5][f"weight/{task}"] for task in PRETEXTS) == pytest.approx(1.0)
 
 
 def test_one_pass_takes_the_step_of_the_authors_two(monkeypatch):
@@ -100,6 +108,7 @@ def test_weights_follow_their_rules():
     np.testing.assert_allclose(found(), 0.5)
     np.testing.assert_allclose(found(weighting="equal"), 0.5)
     assert found(grad_norm="none")[0] > 0.999
+    np.testing.assert_allclose(found(step="scaled"), np.array([1.0, 0.01]) / 1.01)
     np.testing.assert_allclose(found(weighting="random"), np.random.default_rng(0).dirichlet(np.ones(2)))
 
 
