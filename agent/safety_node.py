@@ -33,9 +33,14 @@ class SafetyNode(Node):
 
     In: ``cmd/wish``, ``depth/trusted``, ``depth/student`` (its time only), ``trust/stereo``, ``contact``,
     ``stereo/left/camera_info``. Out: ``cmd/safe``; ``journal`` (kind ``safety``) when a rule begins to limit.
+
+    The speed limits and the margin may be changed in flight: ``selfcue param set safety limits.max_speed_m_s 0.4``.
     """
 
     Params = SafetyParams
+    LIVE_PARAMS = (
+        "limits.max_speed_m_s", "limits.max_climb_m_s", "limits.max_yaw_rate_rad_s", "limits.margin_m",
+    )  # fmt: skip
     params: SafetyParams
 
     def __init__(self, name: str, params: SafetyParams) -> None:
@@ -48,6 +53,10 @@ class SafetyNode(Node):
         self._student_ns: int | None = None
         self._contact_ns: int | None = None
         self._limited_by = ""
+
+    def retune(self, params: SafetyParams) -> None:
+        super().retune(params)
+        self._filter = SafetyFilter(params.limits)
 
     def configure(self, link: Link) -> None:
         self._link = link

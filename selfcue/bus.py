@@ -52,6 +52,7 @@ class Bus:
         pool: how much shared memory big arrays may take; None: they go over the socket.
         bell: whether tickets may come past ZeroMQ (see ``selfcue.transport.bell``).
         reach: addresses of this process and of others beyond this machine.
+        clock: domain of the clock that its messages are stamped by.
 
     Attributes:
         drops: ``"TOPIC HOP"`` to messages that were lost on the way to this process. Hops: ``publisher`` (this process
@@ -70,8 +71,9 @@ class Bus:
         pool: PoolSettings | None = PoolSettings(),  # noqa: B008 - frozen
         bell: bool = True,
         reach: Reach | None = None,
+        clock: str = "",
     ) -> None:
-        self.name = name
+        self.name, self._clock = name, clock
         self.sent: dict[str, int] = {}
         self.reports: list[str] = []
         self._closed = False
@@ -236,16 +238,18 @@ class Bus:
     def publish(self, topic: str, message: Message, *, latched: bool = False) -> None:
         """Send ``message``; its arrays must not change afterwards."""
         count = self.sent.get(topic, 0) + 1
-        frames = codec.encode(message, host=self.name, count=count, life=self._life)
+        frames = codec.encode(message, host=self.name, count=count, life=self._life, clock=self._clock)
         self.sent[topic] = count
         size = sum(memoryview(frame).nbytes for frame in frames[1:])
         if latched:
             self._latched[topic] = [topic.encode(), *frames]
         elif size >= RING_BYTES:
             self._big.add(topic)  # from now on by the same way, however small: else a small one could overtake
-        if latched or topic not in self._big:
+        big = topic in self._big
+        rung = not latched and not big and self._outgoing.rings(topic)
+        if latched or not (big or rung):
             self._send([topic.encode(), *frames])
-        self._outgoing.send(topic, frames, big=topic in self._big, urgent=isinstance(message, NEVER_RELIABLE))
+        self._outgoing.send(topic, frames, big=big, rung=rung, urgent=isinstance(message, NEVER_RELIABLE))
         if time.monotonic() - self._served_at > _SERVE_S:
             self._serve()
 

@@ -5,9 +5,19 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+from selfcue.transport import shm
+
 
 class Clock(Protocol):
-    """Time of the whole system in nanoseconds; it never goes back."""
+    """Time of the whole system in nanoseconds; it never goes back.
+
+    Attributes:
+        domain: names what the time is counted from. Stamps of one domain can be compared; between two of them lies an
+            offset, and each may be set or run slower by itself.
+    """
+
+    @property
+    def domain(self) -> str: ...
 
     def now_ns(self) -> int: ...
 
@@ -29,12 +39,19 @@ class WallClock:
     def __init__(self, offset_ns: int | None = None) -> None:
         self._offset_ns = wall_offset_ns() if offset_ns is None else offset_ns
 
+    @property
+    def domain(self) -> str:
+        """``wall-`` and the boot of this machine: all processes here count on one monotonic clock."""
+        return f"wall-{shm.boot()}"
+
     def now_ns(self) -> int:
         return time.monotonic_ns() + self._offset_ns
 
 
 class TickClock:
-    """Time of the current tick, set by the lock-step."""
+    """Time of the current tick, set by the lock-step; it is the same in every process of a run, on any machine."""
+
+    domain = "ticks"
 
     def __init__(self) -> None:
         self._now_ns = 0

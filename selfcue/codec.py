@@ -4,8 +4,8 @@ Wire form of a message, as ZeroMQ multipart::
 
     [topic utf-8] [header msgpack] [array 0 bytes] [array 1 bytes] ...
 
-The header is a map that any msgpack library reads: ``{v, type, source, seq, host, count, body, arrays, life}``; an
-array in ``body`` is the map ``{"__array__": i}`` and ``arrays[i]`` is ``{"dtype": "<f4", "shape": [96, 128]}``. Every
+The header is a map that any msgpack library reads: ``{v, type, source, seq, host, count, body, arrays, life, clock}``;
+an array in ``body`` is the map ``{"__array__": i}`` and ``arrays[i]`` is ``{"dtype": "<f4", "shape": [96, 128]}``. Every
 length is checked before anything is allocated.
 """
 
@@ -43,7 +43,8 @@ class Envelope(msgspec.Struct, frozen=True):
     """The header of one message.
 
     ``seq`` counts per publisher and topic; ``count`` counts all that ``host`` has put on the topic, from 1. ``life``
-    tells a process that was started again from the one that died; ``count`` begins anew with it.
+    tells a process that was started again from the one that died; ``count`` begins anew with it. ``clock`` is the domain
+    of all stamps in the body (see ``selfcue.clock.Clock``); empty where the publisher does not say.
     """
 
     v: int
@@ -55,13 +56,14 @@ class Envelope(msgspec.Struct, frozen=True):
     body: msgspec.Raw
     arrays: tuple[ArraySpec, ...] = ()
     life: int = 0
+    clock: str = ""
 
 
 _envelope_encoder = msgspec.msgpack.Encoder()
 _envelope_decoder = msgspec.msgpack.Decoder(Envelope)
 
 
-def encode(message: Message, *, host: str, count: int, life: int = 0) -> list[Buffer]:
+def encode(message: Message, *, host: str, count: int, life: int = 0, clock: str = "") -> list[Buffer]:
     """Return header and array frames of ``message`` (its ``seq`` and ``source`` already set)."""
     arrays: list[np.ndarray] = []
 
@@ -82,7 +84,16 @@ def encode(message: Message, *, host: str, count: int, life: int = 0) -> list[Bu
     body = msgspec.msgpack.encode(message, enc_hook=take_array)
     specs = tuple(ArraySpec(array.dtype.str, array.shape) for array in arrays)
     envelope = Envelope(
-        WIRE_VERSION, type_name(message), message.source, message.seq, host, count, msgspec.Raw(body), specs, life
+        WIRE_VERSION,
+        type_name(message),
+        message.source,
+        message.seq,
+        host,
+        count,
+        msgspec.Raw(body),
+        specs,
+        life,
+        clock,
     )
     return [_envelope_encoder.encode(envelope), *(array.reshape(-1).view(np.uint8).data for array in arrays)]
 

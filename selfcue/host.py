@@ -19,17 +19,20 @@ from selfcue.config.decode import decode
 from selfcue.config.launch import NodeSpec
 from selfcue.directory import Directory
 from selfcue.errors import BadInputError, SelfcueError
+from selfcue.foreign import ForeignClocks
 from selfcue.lockstep import Activate, Conductor, Follower, Inflow, Stop, Stopped, Tick
 from selfcue.messages import JournalEvent, Message, type_name
 from selfcue.node import ClockOwner, Node
 from selfcue.params import ParamDesk
-from selfcue.reporter import UNCOUNTED, Reporter
+from selfcue.qos import Qos
+from selfcue.reporter import SIGN_TOPIC, UNCOUNTED, Reporter
 from selfcue.state import State
 from selfcue.system import System
 
 MEET_TIMEOUT_S = 60.0
 MEET_AGAIN_S = 2.0
 PATIENCE_S = 60.0
+MAX_SIGNS = 256
 _log = logging.getLogger(__name__)
 
 
@@ -69,7 +72,8 @@ class Host:
         self._desk: Desk | None = None
         self._params = ParamDesk(self._cell.nodes, self._journal_param)
         self._node_hz = {} if system.owner else {spec.name: spec.rate_hz for spec in system.spec.processes[process]}
-        self._reporter = Reporter(process, self._cell, self._node_hz, sharers=sharers)
+        self._foreign = ForeignClocks(self._clock) if process in system.spec.reach and not system.owner else None
+        self._reporter = Reporter(process, self._cell, self._node_hz, sharers=sharers, foreign=self._foreign)
         self._resumed: tuple[Tick, list[tuple[str, Message]]] | None = None
 
     @property
@@ -110,9 +114,13 @@ class Host:
             self._directory,
             context=self._context,
             reach=self._system.spec.reach.get(self._process),
+            clock=self._clock.domain,
         )
+        self._cell.bus_drops = self._bus.drops
         for topic in self._cell.subscriptions:
             self._bus.subscribe(topic, self._cell.qos(topic))
+        if self._foreign is not None:
+            self._bus.subscribe(SIGN_TOPIC, Qos.keep(MAX_SIGNS))
         self._inflow = Inflow(self._process, [topic for topic in self._cell.subscriptions if topic not in UNCOUNTED])
         endpoint = ""
         if self._system.owner and self._system.owner[0] == self._process:
@@ -301,6 +309,8 @@ class Host:
         while not self.stop.is_set():
             left = min(due.values()) - time.monotonic()
             came = self._bus.poll(max(0.0, min(left, 0.1)))
+            if self._foreign is not None:
+                self._foreign.heard(came)
             inbox = [(one.topic, one.message) for one in came] + self._cell.take_pending()
             self._reporter.heard(inbox)
             self._cell.deliver(self._cell.newest(inbox))

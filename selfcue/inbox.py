@@ -22,12 +22,16 @@ _LIVES_KEPT = 8
 
 @dataclass(frozen=True)
 class Received:
-    """A message with where it came from; ``count`` numbers all that ``host`` put on ``topic``, from 1."""
+    """A message with where it came from; ``count`` numbers all that ``host`` put on ``topic``, from 1.
+
+    ``clock``: domain of the message's stamps.
+    """
 
     topic: str
     host: str
     count: int
     message: Message
+    clock: str = ""
 
 
 class Inbox:
@@ -78,7 +82,7 @@ class Inbox:
 
     def _item(self, frames: Sequence[bytes]) -> Item[Received] | None:
         topic = frames[0][: wire.MAX_TOPIC_BYTES].decode(errors="replace")
-        if not self._wanted(topic):
+        if self._incoming.qos(topic) is None:
             return None
         try:
             if not 2 <= len(frames) <= wire.MAX_FRAMES or len(frames[0]) > wire.MAX_TOPIC_BYTES:
@@ -90,7 +94,7 @@ class Inbox:
         except BadInputError:
             self._count_drop(f"{topic} undecodable", 1)
             return None
-        received = Received(topic, envelope.host, envelope.count, message)
+        received = Received(topic, envelope.host, envelope.count, message, envelope.clock)
         return Item(envelope.host, topic, envelope.count, "pub", received)
 
     def from_links(self, events: set[Any], ask: zmq.Socket[bytes]) -> tuple[list[Item[Received]], list[int], list[int]]:
@@ -103,7 +107,9 @@ class Inbox:
             return [], came, went
         newest = {arrival.topic: arrival for arrival in rung}
         items = [self._arrived(arrival, newest) for arrival in [*rung, *arrivals]]
-        found = sorted((item for item in items if item is not None), key=lambda item: item.count)
+        found = [item for item in items if item is not None]
+        if arrivals and rung:
+            found.sort(key=lambda item: item.count)  # two ways met; by one alone all came in the order it was sent
         return found, came, went
 
     def _arrived(self, arrival: Arrival, newest: dict[str, Arrival]) -> Item[Received] | None:
@@ -111,10 +117,10 @@ class Inbox:
         try:
             envelope = codec.decode_envelope(arrival.header)
             host = envelope.host
-            if not self._wanted(topic) or not self._same_life(envelope):
+            qos = self._incoming.qos(topic)
+            if qos is None or not self._same_life(envelope):
                 self._incoming.discard(arrival, host)
                 return None
-            qos = self._incoming.qos(topic)
             message, lost_at = None, "ring"
             if qos.kind == "latest" and newest.get(topic, arrival) is not arrival:
                 lost_at = "queue"
@@ -126,7 +132,7 @@ class Inbox:
             self._count_drop(f"{topic} undecodable", 1)
             self._incoming.discard(arrival, host)
             return None
-        received = Received(topic, host, envelope.count, message) if message is not None else None
+        received = Received(topic, host, envelope.count, message, envelope.clock) if message is not None else None
         return Item(host, topic, envelope.count, arrival.way, received, arrival.label, lost_at)
 
     def newest(self, received: list[Received]) -> list[Received]:
@@ -136,7 +142,8 @@ class Inbox:
         for one in reversed(received):
             if one.topic not in room:
                 qos = self._incoming.qos(one.topic)
-                room[one.topic] = qos.depth if qos.kind in {"latest", "keep"} else len(received)
+                some = qos is not None and qos.kind in {"latest", "keep"}
+                room[one.topic] = qos.depth if qos is not None and some else len(received)
             if room[one.topic] > 0:
                 room[one.topic] -= 1
                 kept.append(one)
@@ -157,10 +164,6 @@ class Inbox:
             del self.seen[key]
         self.order.forget(envelope.host)
         return True
-
-    def _wanted(self, topic: str) -> bool:
-        wants = self._incoming.wants
-        return topic in wants or any(wire.matches(wanted, topic) for wanted in wants)
 
     def _count_drop(self, where: str, number: int) -> None:
         self.drops[where] = self.drops.get(where, 0) + number

@@ -316,6 +316,29 @@ class ProcessStatus(Message, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class ClockOffset(Message, frozen=True, kw_only=True):
+    """How far the clock of another machine is from that of who says so; once a second on ``clock/offset``.
+
+    Attributes:
+        process: of the other machine.
+        domain: its clock's (see ``selfcue.clock.Clock``).
+        offset_ns: theirs = ours + offset at ``stamp_ns``, less the least delay of the way, which one side cannot tell.
+        uncertainty_ns: what that may be wrong by.
+        skew_ppm: how much faster theirs runs. skew_uncertainty_ppm: infinite while unknown.
+        samples: how many the estimate rests on.
+        jumps: how often it was set since it was first heard.
+    """
+
+    process: str
+    domain: str
+    offset_ns: int
+    uncertainty_ns: int
+    skew_ppm: float = 0.0
+    skew_uncertainty_ppm: float = math.inf
+    samples: int = 0
+    jumps: int = 0
+
+
 MESSAGE_TYPES: dict[str, type[Message]] = {
     cls.__name__: cls
     for cls in (
@@ -337,6 +360,7 @@ MESSAGE_TYPES: dict[str, type[Message]] = {
         NodeHealth,
         Health,
         ProcessStatus,
+        ClockOffset,
         Pose,
         Position,
         Vector,

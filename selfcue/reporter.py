@@ -11,12 +11,13 @@ import psutil
 from selfcue import health
 from selfcue.bus import Bus
 from selfcue.cell import Cell
+from selfcue.foreign import SIGN_TOPIC, ForeignClocks
+from selfcue.foreign import TOPIC as CLOCK_TOPIC
 from selfcue.health import Vitals
 from selfcue.messages import Message, NodeHealth
 
 PERIOD_S = 1.0
-SIGN_TOPIC = "node/health"
-UNCOUNTED = (SIGN_TOPIC, health.TOPIC)
+UNCOUNTED = (SIGN_TOPIC, health.TOPIC, CLOCK_TOPIC)
 """Topics that a process speaks on by itself, at the pace of the clock on the wall: no part of any result."""
 
 _log = logging.getLogger(__name__)
@@ -29,14 +30,23 @@ class Reporter:
         process: its name.
         node_hz: by node, how often it is meant to step; empty in lock-step.
         sharers: how many hosts live in this operating-system process.
+        foreign: what follows the clocks of other machines, where there are any.
 
     Attributes:
         vitals: what is known of topics, inputs and nodes.
     """
 
-    def __init__(self, process: str, cell: Cell, node_hz: dict[str, float], *, sharers: int) -> None:
+    def __init__(
+        self,
+        process: str,
+        cell: Cell,
+        node_hz: dict[str, float],
+        *,
+        sharers: int,
+        foreign: ForeignClocks | None = None,
+    ) -> None:
         self.vitals = Vitals(cell.nodes, cell.asked_hz, node_hz)
-        self._process, self._cell, self._sharers = process, cell, sharers
+        self._process, self._cell, self._sharers, self._foreign = process, cell, sharers, foreign
         self._usage = psutil.Process()
         self._said_s = time.monotonic()
         self._used_s = 0.0
@@ -61,6 +71,8 @@ class Reporter:
         found = self.vitals.look(now_ns, sent, bus.seen, drops)
         for one in found:
             bus.publish(health.TOPIC, msgspec.structs.replace(one, source=self._process))
+        for offset in self._foreign.offsets() if self._foreign is not None else ():
+            bus.publish(CLOCK_TOPIC, msgspec.structs.replace(offset, source=self._process))
         for one in self.vitals.news(found):
             _log.warning("health %s=%s level=%s %s", one.kind, one.name, one.level, one.reason)
 

@@ -58,7 +58,7 @@ class CameraNode(Node):
                 "file, or play a recorded log"
             )
         self._link = link
-        self._images = link.advertise(f"{self.params.topic}/image", Image)
+        self._images = link.advertise(f"{self.params.topic}/image", Image, rate_hz=self.params.camera.fps)
         if self.params.calibration:
             path = Path(self.params.calibration)
             self._info = read_camera_info(path, stamp_ns=link.now_ns(), frame_id=self.params.frame_id)

@@ -28,6 +28,11 @@ from selfcue.state import State
 HOVER = (0.0, 0.0, 0.0, 0.0)
 
 
+def rate_of(period_ns: int) -> float:
+    """Return the rate [Hz] of what comes every ``period_ns``; 0 for what never comes."""
+    return 1e9 / period_ns if period_ns else 0.0
+
+
 class DroneNode(ClockOwner):
     """A quadrotor in a room, from a seed.
 
@@ -66,19 +71,20 @@ class DroneNode(ClockOwner):
 
     def _wire(self, link: Link) -> None:
         link.subscribe("cmd/safe", SafeCommand, self._take_command, keep=1)
-        self._left_pub = link.advertise("stereo/left/image", Image)
-        self._right_pub = link.advertise("stereo/right/image", Image)
+        clockwork = self._clockwork
+        self._left_pub = link.advertise("stereo/left/image", Image, rate_hz=rate_of(clockwork.camera_ns))
+        self._right_pub = link.advertise("stereo/right/image", Image, rate_hz=rate_of(clockwork.camera_ns))
         self._info_pubs = [
             link.advertise(f"stereo/{side}/camera_info", CameraInfo, latched=True) for side in ("left", "right")
         ]
-        self._imu_pub = link.advertise("imu", Imu)
-        self._odom_pub = link.advertise("odom", Odometry)
+        self._imu_pub = link.advertise("imu", Imu, rate_hz=rate_of(clockwork.inertial_ns))
+        self._odom_pub = link.advertise("odom", Odometry, rate_hz=rate_of(clockwork.tick_ns))
         self._contact_pub = link.advertise("contact", Contact)
         self._nearest_pub = link.advertise("truth/nearest", Truth)
         self._depth_pub = link.advertise("truth/depth", Image)
         self._map_pub = link.advertise("truth/map", WorldMap, latched=True)
-        if self._clockwork.lidar_ns:
-            self._lidar_pub = link.advertise("lidar/points", PointCloud)
+        if clockwork.lidar_ns:
+            self._lidar_pub = link.advertise("lidar/points", PointCloud, rate_hz=rate_of(clockwork.lidar_ns))
 
     def _draw_start(self) -> StartPose:
         rng = stream(self.params.seed, "start")

@@ -12,6 +12,7 @@ from typing import Any
 
 from selfcue.errors import BadInputError
 from selfcue.messages import Message
+from selfcue.record import convert_clocks as clocks
 from selfcue.record import convert_images as images
 from selfcue.record import convert_measurements as measurements
 from selfcue.record import convert_sensors as sensors
@@ -38,6 +39,7 @@ _WRITTEN: tuple[Converter[Any], ...] = (
     status.NodeHealthConverter(),
     status.HealthConverter(),
     status.ProcessStatusConverter(),
+    clocks.ClockOffsetConverter(),
     measurements.PoseConverter(),
     measurements.PositionConverter(),
     measurements.VectorConverter(),

@@ -120,6 +120,19 @@ int64 pid
 int64 restarts
 string reason
 """,
+    "selfcue_msgs/msg/ClockOffset": """\
+std_msgs/Header header
+# of another machine, and the domain of its clock
+string process
+string domain
+# theirs = ours + offset
+int64 offset_ns
+int64 uncertainty_ns
+float64 skew_ppm
+float64 skew_uncertainty_ppm
+int64 samples
+int64 jumps
+""",
     "selfcue_msgs/msg/Audio": """\
 std_msgs/Header header
 uint32 sample_rate_hz

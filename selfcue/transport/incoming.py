@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,6 +21,9 @@ from selfcue.transport.wire import Ack, Bye, Hello, Label, Want, Welcome
 Frame: TypeAlias = bytes | memoryview
 
 HELLO_PERIOD_S = 5.0
+MAX_TOPICS = 4096
+MAX_RUNG = 256
+"""Packets taken from the bells at a time: a publisher that never pauses must not keep this process from the rest."""
 _LINGER_MS = 200
 
 
@@ -71,6 +75,7 @@ class Incoming:
         self.refused = 0
         self.wrote = True
         self.wants: dict[str, Qos] = {}
+        self._qos: dict[str, Qos | None] = {}
         self.version = 0
         self.shelf = Shelf()
         self._publishers: dict[bytes, Publisher] = {}
@@ -84,16 +89,19 @@ class Incoming:
         qos = stronger(self.wants[topic], qos) if topic in self.wants else qos
         if self.wants.get(topic) != qos:
             self.wants[topic] = qos
+            self._qos.clear()
             self.version += 1
             for publisher in self._publishers.values():
                 self._hello(publisher)
 
-    def qos(self, topic: str) -> Qos:
-        """Return what holds for ``topic``: the strongest of all wishes that it falls under."""
+    def qos(self, topic: str) -> Qos | None:
+        """Return what holds for ``topic``: the strongest of all wishes that it falls under; None: it is not wanted."""
+        if topic in self._qos:
+            return self._qos[topic]
         found = [qos for pattern, qos in self.wants.items() if wire.matches(pattern, topic)]
-        result = found[0] if found else Qos.every()
-        for qos in found[1:]:
-            result = stronger(result, qos)
+        result = functools.reduce(stronger, found) if found else None
+        if len(self._qos) < MAX_TOPICS or result is not None:  # who makes up topics gets no more memory than that
+            self._qos[topic] = result
         return result
 
     def connect(self, endpoint: str) -> None:
@@ -205,7 +213,8 @@ class Incoming:
             arrival = self._rung(packet)
             if arrival is not None:
                 arrivals.append(arrival)
-            return empty or arrival is None or not self.shelf.newest(arrival.label.ticket)
+            ticket = arrival.label.ticket if arrival is not None else None
+            return empty or (len(arrivals) < MAX_RUNG and (ticket is None or not self.shelf.newest(ticket)))
 
         came, went = self._bell.take(ready, take)
         return arrivals, came, went
@@ -218,7 +227,7 @@ class Incoming:
         except BadInputError:
             self.refused += 1
             return None
-        return Arrival(rung.topic, rung.header, rung.label, "bell")
+        return Arrival(rung.topic, rung.header, rung.label, "bell", None, rung.arrays)
 
     def read(self, arrival: Arrival, host: str, lengths: Sequence[int], *, copy: bool) -> list[memoryview] | None:
         """Return the arrays of ``arrival``; None where they have been written over.

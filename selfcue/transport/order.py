@@ -53,6 +53,7 @@ class Order(Generic[T]):
     def __init__(self, seen: MutableMapping[tuple[str, str], int], drops: MutableMapping[str, int]) -> None:
         self._seen, self._drops = seen, drops
         self._tracks: dict[tuple[str, str], _Track[T]] = {}
+        self._held = 0
         self.replayed = 0
 
     def admit(self, item: Item[T], now: float | None = None) -> list[T]:
@@ -66,22 +67,26 @@ class Order(Generic[T]):
                 track.by_link = item.label.number
         if item.label is not None and item.way == "link":
             track.by_link = item.label.number
+        if not track.held and item.count == self._seen.get(key, -1) + 1:  # nearly always
+            self._count(key, track, item)
+            return [] if item.what is None else [item.what]
         if item.count <= self._seen.get(key, 0) or item.count in track.held:
             self.replayed += 1
             return []
         now = time.monotonic() if now is None else now
         track.held[item.count] = (item, now + self._wait_s(key, track, item))
+        self._held += 1
         return self._ripe(key, track)
 
     def forget(self, host: str) -> None:
         """``host`` was started anew: its counts begin again."""
         for key in [key for key in self._tracks if key[0] == host]:
-            del self._tracks[key]
+            self._held -= len(self._tracks.pop(key).held)
 
     @property
     def holding(self) -> bool:
         """True while something waits for what may still come before it."""
-        return any(track.held for track in self._tracks.values())
+        return self._held > 0
 
     def overdue(self, now: float | None = None) -> list[T]:
         """Return what has waited long enough."""
@@ -108,10 +113,12 @@ class Order(Generic[T]):
             return 0.0
         if item.way == "bell" and item.label is not None and item.label.number > track.by_link:
             return LINK_S
-        return CHANGE_S if item.way != "pub" and track.way == "pub" else 0.0
+        changed = track.way not in ("", item.way)
+        return CHANGE_S if changed and "pub" in (item.way, track.way) else 0.0
 
     def _out(self, key: tuple[str, str], track: _Track[T]) -> list[T]:
         item, _ = track.held.pop(min(track.held))
+        self._held -= 1
         self._count(key, track, item)
         return [] if item.what is None else [item.what]
 

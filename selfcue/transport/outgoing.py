@@ -25,6 +25,8 @@ RING_BYTES = 1 << 15
 SILENT_S = 30.0
 WINDOW_MESSAGES = 8
 WINDOW_BYTES = 64 << 20
+SMALL_MESSAGES, SMALL_BYTES = 4000, WINDOW_MESSAGES * RING_BYTES
+"""So many small ones may be under way, for a publisher that does not look after them for a while."""
 _TEND_S = 1.0
 _PATIENCE_MS = 1
 
@@ -37,6 +39,7 @@ class Line:
         self.number: int = before.number if before else 0
         self.skipped: int = before.skipped + len(before.waiting) if before else 0
         self.under_way: deque[tuple[int, int]] = deque()  # number, bytes
+        self.under_way_bytes = 0
         self.waiting: deque[tuple[Sequence[Frame], int]] = deque()
 
     def hurried(self) -> Line:
@@ -50,8 +53,11 @@ class Line:
         """True where one more message may be under way."""
         if self.qos.kind == "every" or not self.under_way:
             return True
-        window = self.qos.depth if self.qos.kind == "reliable" else WINDOW_MESSAGES
-        return len(self.under_way) < window and sum(size for _, size in self.under_way) < WINDOW_BYTES
+        number, size = len(self.under_way), self.under_way_bytes
+        if self.qos.kind == "reliable":
+            return number < self.qos.depth and size < WINDOW_BYTES
+        most = SMALL_MESSAGES if size < SMALL_BYTES else WINDOW_MESSAGES
+        return number < most and size < WINDOW_BYTES
 
     def put_off(self, frames: Sequence[Frame], size: int) -> None:
         """Let a message wait; the oldest go where there are too many."""
@@ -64,7 +70,7 @@ class Line:
 
     def acknowledged(self, number: int) -> None:
         while self.under_way and self.under_way[0][0] <= number:
-            self.under_way.popleft()
+            self.under_way_bytes -= self.under_way.popleft()[1]
 
 
 class Session:
@@ -114,6 +120,7 @@ class Outgoing:
         self.disconnects: dict[str, int] = {}
         self._sessions: dict[bytes, Session] = {}
         self._lines: dict[str, list[Line]] = {}
+        self._rung: dict[str, bool] = {}
         self._tended_at = time.monotonic()
 
     # -- messages --------------------------------------------------------------------------------------------------
@@ -132,12 +139,21 @@ class Outgoing:
                     found.append(line)
         return found
 
-    def send(self, topic: str, frames: Sequence[Frame], *, big: bool, urgent: bool = False) -> None:
+    def rings(self, topic: str) -> bool:
+        """Return whether everybody who wants ``topic`` has a bell: then its small messages need no PUB/SUB."""
+        found = self._rung.get(topic)
+        if found is None:
+            lines = self.lines(topic)
+            found = self._rung[topic] = bool(lines) and all(line.session.bell is not None for line in lines)
+        return found
+
+    def send(self, topic: str, frames: Sequence[Frame], *, big: bool, rung: bool = False, urgent: bool = False) -> None:
         """Send header and arrays to all who want them by a link: reliable subscribers, and all where ``big``.
 
-        ``urgent``: nobody is waited for, whatever was asked. Arrays under ``RING_BYTES`` are not worth a ring.
+        ``rung``: a small message, which goes to the bells of all others. ``urgent``: nobody is waited for, whatever was
+        asked. Arrays under ``RING_BYTES`` are not worth a ring.
         """
-        lines = [line for line in self.lines(topic) if big or line.want.kind == "reliable"]
+        lines = [line for line in self.lines(topic) if big or rung or line.want.kind == "reliable"]
         if not lines:
             return
         if urgent:
@@ -155,8 +171,33 @@ class Outgoing:
                     else:
                         self._ring(line, frames, header, ticket, packets)
                 lines = [line for line in lines if not line.session.near]
+        whole: dict[Label, bytes] = {}
         for line in lines:
+            if rung and line.qos.kind != "reliable" and self._ring_whole(line, frames, whole):
+                continue
             self._offer(line, frames, size)
+
+    def _ring_whole(self, line: Line, frames: Sequence[Frame], packets: dict[Label, bytes]) -> bool:
+        """Send a small message to the bell; False where there is none, it is full, or others wait already."""
+        bell = line.session.bell
+        if bell is None or line.waiting:
+            return False
+        label = Label(line.number, line.skipped)
+        packet = packets.get(label)
+        if packet is None:
+            arrays = tuple(memoryview(one) for one in frames[1:])
+            packet = packets[label] = wire.pack(wire.Rung(line.topic, label, bytes(frames[0]), arrays))
+        try:
+            return len(packet) <= MAX_PACKET_BYTES and bell.ring(packet)
+        except OSError:
+            self._lose_bell(line.session)
+            return False
+
+    def _lose_bell(self, session: Session) -> None:
+        if session.bell is not None:
+            session.bell.close()
+            session.bell = None
+        self._rung.clear()
 
     def _to_ring(self, topic: str, arrays: Sequence[Frame], near: list[Line]) -> Ticket | None:
         assert self._pool is not None
@@ -186,8 +227,7 @@ class Outgoing:
                 if len(packet) <= MAX_PACKET_BYTES and session.bell.ring(packet):
                     return
             except OSError:
-                session.bell.close()
-                session.bell = None
+                self._lose_bell(session)
             else:
                 if not line.qos.holds:
                     self._put_off(line, frames, sum(memoryview(frame).nbytes for frame in frames))
@@ -200,7 +240,11 @@ class Outgoing:
             while line.waiting and (line.session.bell is None or line.session.bell.free):
                 frames, size = line.waiting[0]
                 if size < RING_BYTES or len(frames) < 2:
-                    break  # it waits for the subscriber's word, not for its bell
+                    if not line.open:
+                        break  # it waits for the subscriber's word, not for its bell
+                    line.waiting.popleft()
+                    self._send(line, frames)
+                    continue
                 line.waiting.popleft()
                 assert self._pool is not None
                 ticket = self._pool.write(line.topic, frames[1:], (), (line.session.column,))
@@ -253,6 +297,7 @@ class Outgoing:
             return
         line.number += 1
         line.under_way.append((line.number, size))
+        line.under_way_bytes += size
 
     def _skip(self, line: Line) -> None:
         line.skipped += 1
@@ -310,7 +355,7 @@ class Outgoing:
         session.heard_at = time.monotonic()
         if new or len(hello.wants) != len(session.hello.wants):
             session.hello = hello
-            self._lines.clear()
+            self._forget_lines()
         session.hello = hello
         self._control(session, Welcome(self._name, hello.version, session.column))
         for want in new:
@@ -346,10 +391,14 @@ class Outgoing:
         if self._pool is not None:
             self._pool.tend()
 
+    def _forget_lines(self) -> None:
+        self._lines.clear()
+        self._rung.clear()
+
     def _drop(self, session: Session) -> None:
         if self._sessions.pop(session.address, None) is None:
             return
-        self._lines.clear()
+        self._forget_lines()
         if session.bell is not None:
             session.bell.close()
         if session.near and self._pool is not None:

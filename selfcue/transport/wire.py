@@ -89,11 +89,12 @@ class Label(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Rung(msgspec.Struct, frozen=True, array_like=True):
-    """A whole message by the bell: the arrays lie where the label's ticket says."""
+    """A whole message by the bell: the arrays lie where the label's ticket says, or come with it where they are small."""
 
     topic: str
     label: Label
     header: bytes
+    arrays: tuple[memoryview, ...] = ()
 
 
 Control: TypeAlias = Hello | Welcome | Ack | Bye
@@ -140,8 +141,10 @@ def label(payload: bytes | memoryview) -> Label:
 def rung(payload: bytes) -> Rung:
     """Return what came by the bell. Raises BadInputError for anything else."""
     found: Rung = _decoded(_rung, payload, "message by the bell")
-    if len(found.topic.encode()) > MAX_TOPIC_BYTES or found.label.ticket is None:
-        raise BadInputError("a message by the bell without a ticket, or with too long a topic")
+    if len(found.topic.encode()) > MAX_TOPIC_BYTES or len(found.arrays) > MAX_FRAMES:
+        raise BadInputError("a message by the bell with too long a topic, or too many arrays")
+    if found.arrays and found.label.ticket is not None:
+        raise BadInputError("a message by the bell with a ticket and with arrays")
     return found
 
 

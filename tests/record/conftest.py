@@ -12,6 +12,7 @@ from selfcue.messages import (
     AgentStatus,
     Audio,
     CameraInfo,
+    ClockOffset,
     Contact,
     Estimate,
     Health,
@@ -177,6 +178,17 @@ def samples() -> list[Message]:
         ),
         ProcessStatus(
             stamp_ns=stamp, source="supervisor", process="camera", state="waiting", pid=0, restarts=2, reason="lost"
+        ),
+        ClockOffset(
+            stamp_ns=stamp,
+            source="station",
+            process="rover",
+            domain="wall-1a2b3c4d",
+            offset_ns=-7_200_000_000_123,
+            uncertainty_ns=5_100_000,
+            skew_ppm=48.5,
+            samples=61,
+            jumps=1,
         ),
         Pose(stamp_ns=stamp, frame_id="map", position=(1.0, -2.0, math.inf), orientation=(0.0, 0.6, 0.0, 0.8)),
         Position(stamp_ns=stamp, frame_id="leica", position=(1.0, -2.0, 0.5)),
