@@ -4,9 +4,9 @@ Wire form of a message, as ZeroMQ multipart::
 
     [topic utf-8] [header msgpack] [array 0 bytes] [array 1 bytes] ...
 
-The header is a map that any msgpack library reads: ``{v, type, source, seq, host, count, body, arrays, life, clock}``;
-an array in ``body`` is the map ``{"__array__": i}`` and ``arrays[i]`` is ``{"dtype": "<f4", "shape": [96, 128]}``. Every
-length is checked before anything is allocated.
+The header is a map that any msgpack library reads: ``{v, type, source, seq, host, count, body, arrays, life, clock}``.
+An array in ``body`` is the map ``{"__array__": i}``, and ``arrays[i]`` is ``{"dtype": "<f4", "shape": [96, 128]}``.
+Every length is checked before anything is allocated.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Envelope(msgspec.Struct, frozen=True):
     """The header of one message.
 
     ``seq`` counts per publisher and topic; ``count`` counts all that ``host`` has put on the topic, from 1. ``life``
-    tells a process that was started again from the one that died; ``count`` begins anew with it. ``clock`` is the domain
-    of all stamps in the body (see ``selfcue.clock.Clock``); empty where the publisher does not say.
+    tells a process that was started again from the one that died; ``count`` begins anew with it. ``clock`` is the
+    domain of all stamps in the body (see ``selfcue.clock.Clock``); empty where the publisher does not say.
     """
 
     v: int

@@ -89,7 +89,7 @@ class Label(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Rung(msgspec.Struct, frozen=True, array_like=True):
-    """A whole message by the bell: the arrays lie where the label's ticket says, or come with it where they are small."""
+    """A whole message by the bell: its arrays lie where the label's ticket says, or are here where they are small."""
 
     topic: str
     label: Label
