@@ -9,18 +9,19 @@ from typing import Annotated, Any
 import typer
 
 from selfcue.errors import LossError
+from selfcue.record import log_commands
 
-app = typer.Typer(help="Look into recorded logs.", no_args_is_help=True)
+app = typer.Typer(help="Recorded logs: look into them, prove, mend, cut, merge and convert them.", no_args_is_help=True)
 
 
 @app.callback()
 def _log() -> None:
-    """Look into recorded logs."""
+    """Recorded logs: look into them, prove, mend, cut, merge and convert them."""
 
 
 @app.command()
 def info(
-    path: Annotated[Path, typer.Argument(help="An MCAP file, or the folder of a run.")],
+    path: Annotated[Path, typer.Argument(help="A log of any format that a reader knows, or a run's folder.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
     """Say what is in a log: topics, types, counts, rates, duration, size, and whether anything is missing.
@@ -63,6 +64,17 @@ def recover(
         raise LossError(f"{found.path or path} is incomplete; see: selfcue log info {found.path or path}")
 
 
+for _command in (
+    log_commands.ls,
+    log_commands.convert,
+    log_commands.cut,
+    log_commands.merge,
+    log_commands.check,
+    log_commands.plot,
+):
+    app.command()(_command)
+
+
 def _show(summary: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -85,6 +97,11 @@ def _show(summary: dict[str, Any]) -> None:
         rate = "" if topic["rate_hz"] is None else f"{topic['rate_hz']:.1f}"
         table.add_row(topic["topic"], kind, str(topic["messages"]), rate, ", ".join(topic["sources"]))
     console.print(table)
+    if summary["time_base"]:
+        console.print(f"time: {summary['time_base']}", markup=False, highlight=False)
+    if summary["not_converted"]:
+        listed = ", ".join(f"{topic} {count}" for topic, count in summary["not_converted"].items())
+        console.print(f"not convertible: {listed}", markup=False, highlight=False, style="yellow")
     for name, counts in (("left out as asked for", summary["throttled"]), ("lost", summary["lost"])):
         if counts:
             listed = ", ".join(f"{topic} {count}" for topic, count in counts.items())
