@@ -20,7 +20,7 @@ from selfcue.learners.offline.common.contrastive import weighted_contrast
 from selfcue.learners.offline.data.graph_data import GraphData
 from selfcue.learners.offline.data.neighbours import neighbour_edges
 from selfcue.learners.offline.graph.adjacency import influence
-from selfcue.learners.offline.graph.sparse_rows import SparseRows
+from selfcue.learners.offline.graph.sparse_rows import SparseRows, squared_error
 from selfcue.learners.offline.torch_method import TorchMethod
 from selfcue.learners.offline.training import Part
 
@@ -126,10 +126,17 @@ class ClusterNet(nn.Module):
 
     def codes(self, x: Tensor | SparseRows) -> Tensor:
         """Return the codes (R, n_z) of rows of features."""
-        if isinstance(x, Tensor):
-            return self.encoder(x)  # type: ignore[no-any-return]
-        first = self.encoder[0]
-        return self.encoder[1:](x.times(first.weight.t()) + first.bias)  # type: ignore[no-any-return,operator]
+        first: Any = self.encoder[0]
+        h = first(x) if isinstance(x, Tensor) else x.times(first.weight.t().contiguous()) + first.bias
+        return self.encoder[1:](h)  # type: ignore[no-any-return]
+
+    def rebuilding(self, z: Tensor, prepared: Prepared, rows: Tensor) -> Tensor:
+        """Return the mean squared error of the features that the decoder makes of the codes ``z`` of ``rows``."""
+        shown, last = prepared.shown(rows), self.decoder[-1]
+        assert isinstance(last, nn.Linear)
+        if isinstance(shown, Tensor) or len(rows) <= last.in_features:
+            return F.mse_loss(self.decoder(z), prepared.x[rows])
+        return squared_error(self.decoder[:-1](z), last, shown)
 
     def assignment(self, z: Tensor) -> Tensor:
         """Return (N, K): Student's t (one degree of freedom) around each centre, rows sum to 1."""
@@ -140,7 +147,7 @@ class ClusterNet(nn.Module):
         config = self.config
         z = self.codes(prepared.shown(batch.rows))
         if batch.pretrain:
-            return {"loss": F.mse_loss(self.decoder(z), prepared.x[batch.rows])}
+            return {"loss": self.rebuilding(z, prepared, batch.rows)}
         q = self.assignment(z)
         clustering = F.kl_div(q.log(), sharpened(q).detach(), reduction="batchmean")
         terms = {"clustering": clustering, "loss": config.beta * clustering}
@@ -151,7 +158,7 @@ class ClusterNet(nn.Module):
             terms["contrast"] = weighted_contrast(z, weight, sharpness=config.sharpness)
             terms["loss"] = terms["loss"] + config.alpha * terms["contrast"]
         if config.variant == "plain":
-            terms["rebuilding"] = F.mse_loss(self.decoder(z), prepared.x[batch.rows])
+            terms["rebuilding"] = self.rebuilding(z, prepared, batch.rows)
             terms["loss"] = terms["loss"] + terms["rebuilding"]
         return terms
 

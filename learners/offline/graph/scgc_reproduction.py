@@ -99,7 +99,7 @@ def experiments() -> list[Experiment]:
             Ahead("contrast", "scgc*", "no contrast", citations, surely=True),
         ),
         note="Accuracy in percent after Hungarian matching; no label chooses the epoch.",
-        size="1 to 3 minutes a run on one thread",
+        size="5 to 60 s a run on one thread",
     )
     noise = Experiment(
         name="scgc-noise",
@@ -114,6 +114,6 @@ def experiments() -> list[Experiment]:
             Ahead("noise-30", "scgc*", "gae + k-means", ("acm+30%",)),
             Ahead("noise-50", "scgc*", "gae + k-means", ("acm+50%",)),
         ),
-        size="1 to 2 minutes a run on one thread",
+        size="10 to 45 s a run on one thread",
     )
     return [main, noise]

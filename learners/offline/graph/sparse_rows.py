@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows
-from torch import Tensor
+from torch import Tensor, nn
 
 from selfcue.learners.offline.common.edges import csr_matrix
 
@@ -111,6 +111,20 @@ class SparseRows:
         out = torch.zeros(len(self), self.width, dtype=self.values.dtype, device=self.values.device)
         rows = torch.arange(len(self), device=self.values.device).repeat_interleave(self.starts.diff())
         return out.index_put((rows, self.columns), self.values, accumulate=True)
+
+
+def squared_error(h: Tensor, layer: nn.Linear, x: SparseRows) -> Tensor:
+    """Return the mean over all places of ``(layer(h) - x)^2``, without ever forming ``layer(h)`` (R, F).
+
+    ``|h W' + b - x|^2 = h W'W h' + 2 h W'b + |b|^2 - 2 x.(h W' + b) + |x|^2``: what a row of ``h`` (R, D) costs grows
+    with D and with the non-zeros of its row of ``x``, not with F.
+    """
+    weight, bias = layer.weight, layer.bias
+    square = ((h @ (weight.t() @ weight)) * h).sum() + 2.0 * (h @ (weight.t() @ bias)).sum()
+    square = square + len(h) * bias.square().sum()
+    both = (x.times(weight) * h).sum() + x.times(bias[:, None]).sum()
+    error: Tensor = (square - 2.0 * both + x.values.square().sum()) / (len(h) * x.width)
+    return error
 
 
 class _Times(torch.autograd.Function):

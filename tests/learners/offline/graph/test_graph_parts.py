@@ -13,7 +13,7 @@ from selfcue.learners.offline.common.edges import Edges
 from selfcue.learners.offline.common.reconstruction import scaled_cosine_error
 from selfcue.learners.offline.graph.gat import GATLayer, NarrowGATLayer
 from selfcue.learners.offline.graph.graphmae import sparse_cosine
-from selfcue.learners.offline.graph.sparse_rows import SparseRows
+from selfcue.learners.offline.graph.sparse_rows import SparseRows, squared_error
 
 N, F_IN = 30, 17
 
@@ -114,6 +114,16 @@ def test_sparse_products_have_the_dense_gradient(graph, rows):
     push = torch.randn(len(sparse), 4)
     found = torch.autograd.grad(sparse.times(weight), weight, push)[0]
     torch.testing.assert_close(found, torch.autograd.grad(dense @ weight, weight, push)[0])
+
+
+def test_the_sparse_squared_error_is_the_dense_one(graph):
+    x, _, _ = graph
+    layer, h = torch.nn.Linear(6, F_IN), torch.randn(N, 6, requires_grad=True)
+    ours = squared_error(h, layer, SparseRows.of(x.numpy()))
+    naive = F.mse_loss(layer(h), x)
+    assert float(ours.detach()) == pytest.approx(float(naive.detach()), rel=1e-5)
+    for found, expected in zip(*(torch.autograd.grad(e, (h, *layer.parameters())) for e in (ours, naive)), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_the_sparse_cosine_is_the_scaled_cosine_error_of_the_whole_reconstruction(graph):

@@ -10,6 +10,7 @@ from selfcue.errors import BadInputError
 from selfcue.learners.offline.budget import Budget
 from selfcue.learners.offline.common.clustering import cluster_scores
 from selfcue.learners.offline.data.graph_data import GraphData
+from selfcue.learners.offline.graph import scgc as scgc_module
 from selfcue.learners.offline.graph.adjacency import influence, symmetric, with_noise
 from selfcue.learners.offline.graph.scgc import SCGC, ClusterNet, SCGCConfig, sharpened
 from tests.learners.offline.conftest import assert_same_weights, block_graph
@@ -57,6 +58,20 @@ def test_a_run_goes_on_across_the_two_phases(tmp_path):
         part = SCGC(SMALL, cluster_epochs=4)
         part.fit(graph, budget=Budget(epochs=epochs), resume=tmp_path / "run.safetensors", progress=False)
     assert_same_weights(whole, part)
+
+
+def test_mostly_empty_features_are_learned_from_as_dense_ones_are(monkeypatch):
+    graph, _ = block_graph(features=12)
+    x = np.concatenate((graph.x, np.zeros((60, 100), dtype=np.float32)), axis=1)  # a tenth is not 0: sparse products
+    wide = GraphData(x, graph.edge_index)
+    settings = dataclasses.replace(SMALL, variant="plain", cluster_epochs=3, pretrain=2)
+    sparse = SCGC(settings).fit(wide, progress=False)
+    monkeypatch.setattr(scgc_module, "_SPARSE", 0.0)
+    dense = SCGC(settings).fit(wide, progress=False)
+    np.testing.assert_allclose(sparse.transform(wide), dense.transform(wide), rtol=1e-3, atol=1e-4)
+    assert [set(a) for a in sparse.history] == [set(b) for b in dense.history]
+    for a, b in zip(sparse.history, dense.history, strict=True):
+        assert list(a.values()) == pytest.approx(list(b.values()), rel=1e-3, abs=1e-6)
 
 
 def test_large_graphs_are_clustered_in_parts():
