@@ -22,7 +22,7 @@ from selfcue.messages import Message, NodeHealth, ProcessStatus, type_name
 from selfcue.notify import Notifier
 from selfcue.reporter import SIGN_TOPIC
 from selfcue.supervisor import Supervisor
-from selfcue.system import System
+from selfcue.system import LAUNCH_FILE, System
 
 SUPERVISOR = "supervisor"
 STATUS_TOPIC = "system/process/"
@@ -56,6 +56,7 @@ def prepare(
         raise BadInputError(f"{run_dir}: already holds a run; choose another --out, or --resume it")
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
+        (run_dir / LAUNCH_FILE).write_text(launch.text, encoding="utf-8")
     except OSError as error:
         raise BadInputError(f"{run_dir}: cannot be made ({error.strerror}); choose another --out") from error
     return system, run_dir

@@ -11,6 +11,8 @@ from selfcue.config.launch import LaunchSpec, Scalar
 from selfcue.errors import BadInputError
 
 FILE = "system.json"
+LAUNCH_FILE = "launch.yaml"
+"""The launch file of a run as its author wrote it, kept in the run's folder beside the resolved one."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Any
 
 import typer
 
+from selfcue import health
 from selfcue.bus import Bus
 from selfcue.calls import Desk, Service, call
 from selfcue.clock import WallClock
@@ -30,6 +31,7 @@ from selfcue.record.recorder import Recorder
 from selfcue.record.rules import TopicRule
 from selfcue.record.scribe import Snapped, Snapshot
 from selfcue.record.standard_topics import Recorded
+from selfcue.reporter import SIGN_TOPIC
 from selfcue.system import System
 
 _POLL_S = 0.05
@@ -37,6 +39,8 @@ _LOOK_S = 0.5
 _SAY_S = 1.0
 _CALL_TIMEOUT_S = 30.0
 CALL = "recorder/snapshot"
+UNANNOUNCED = {SIGN_TOPIC: "NodeHealth", health.TOPIC: "Health"}
+"""What every process says by itself; no card lists it."""
 
 
 class Listener:
@@ -57,14 +61,17 @@ class Listener:
         self._newest_ns = 0
         self._looked_s = -_LOOK_S
 
+    def wants(self, topic: str) -> bool:
+        """Return whether ``topic`` is to be recorded."""
+        return not self._patterns or any(fnmatchcase(topic, pattern) for pattern in self._patterns)
+
     def look(self) -> None:
         """Subscribe to what matches and was not there before; at most twice a second."""
         if time.monotonic() - self._looked_s < _LOOK_S:
             return
         self._looked_s = time.monotonic()
-        for topic, (kind, _) in topics_present().items():
-            wanted = not self._patterns or any(fnmatchcase(topic, pattern) for pattern in self._patterns)
-            if wanted and topic not in self.topics and topic not in self.unknown:
+        for topic, kind in {**{name: kind for name, (kind, _) in topics_present().items()}, **UNANNOUNCED}.items():
+            if self.wants(topic) and topic not in self.topics and topic not in self.unknown:
                 if kind not in MESSAGE_TYPES:
                     self.unknown.add(topic)
                     continue
@@ -135,24 +142,30 @@ def record(
     if out.suffix == ".mcap" and (split_mb or split_s or snapshot):
         raise UsageError(f"--out {out}: several files are to be written; give a folder")
     rules = _rules(jpeg, png, max_hz)
-    with _tool_bus(desk=bool(snapshot)) as (bus, desk):
+    with _signals() as signals, _tool_bus(desk=bool(snapshot)) as (bus, desk):
         listener = Listener(bus, topics or [], rules)
-        listener.look()
-        if not listener.topics:
+        if not any(listener.wants(topic) for topic in topics_present()):
             asked = ", ".join(topics or []) or "anything"
             raise BadInputError(f"nobody publishes {asked}; there is: {', '.join(topics_present()) or NOBODY}")
         run_dir = _run_dir()
         place = Place.file(out, run_dir) if out.suffix == ".mcap" else Place.folder(out, run_dir)
         recorder = Recorder(place, keeping, _topic_rules(rules), threaded=True)
         try:
-            _run(bus, desk, listener, recorder, duration_s=duration, quiet=as_json)
+            _run(bus, desk, listener, recorder, signals, duration_s=duration, quiet=as_json)
         finally:
             recorder.close()
     _report(recorder, listener, out, as_json=as_json)
 
 
 def _run(
-    bus: Bus, desk: Desk | None, listener: Listener, recorder: Recorder, *, duration_s: float, quiet: bool
+    bus: Bus,
+    desk: Desk | None,
+    listener: Listener,
+    recorder: Recorder,
+    signals: tuple[threading.Event, threading.Event],
+    *,
+    duration_s: float,
+    quiet: bool,
 ) -> None:
     """Record until Ctrl-C, TERM or the end of ``duration_s``."""
     if desk is not None:
@@ -161,23 +174,23 @@ def _run(
         bus.enter({}, desk=desk.endpoint, calls=desk.types)
     begun = said = time.monotonic()
     number = 0
-    with _signals() as (stop, snap):
-        while not stop.is_set() and (not duration_s or time.monotonic() - begun < duration_s):
-            listener.look()
-            for one in bus.poll(_POLL_S):
-                number += 1
-                recorder.take(one.topic, one.message, listener.log_time_ns(one.message))
-            bus.forget_gone()
-            recorder.note_drops(bus.drops)
-            recorder.tick(listener.tick_ns())
-            if desk is not None:
-                desk.answer()
-            if snap.is_set():
-                snap.clear()
-                _say(quiet, _snap(recorder))
-            if not quiet and time.monotonic() - said >= _SAY_S:
-                said = time.monotonic()
-                typer.echo(f"\r{said - begun:6.0f} s  {number} messages of {len(listener.topics)} topics", nl=False)
+    stop, snap = signals
+    while not stop.is_set() and (not duration_s or time.monotonic() - begun < duration_s):
+        listener.look()
+        for one in bus.poll(_POLL_S):
+            number += 1
+            recorder.take(one.topic, one.message, listener.log_time_ns(one.message))
+        bus.forget_gone()
+        recorder.note_drops(bus.drops)
+        recorder.tick(listener.tick_ns())
+        if desk is not None:
+            desk.answer()
+        if snap.is_set():
+            snap.clear()
+            _say(quiet, _snap(recorder))
+        if not quiet and time.monotonic() - said >= _SAY_S:
+            said = time.monotonic()
+            typer.echo(f"\r{said - begun:6.0f} s  {number} messages of {len(listener.topics)} topics", nl=False)
     _say(quiet, "")
 
 

@@ -136,6 +136,7 @@ class Launch:
     args: dict[str, ArgSpec]
     presets: dict[str, dict[str, Scalar]]
     help: str
+    text: str = ""
 
     def resolve(self, given: Mapping[str, Scalar], preset: str | None = None) -> tuple[LaunchSpec, dict[str, Scalar]]:
         """Fill in arguments (file's defaults < preset < ``given``); return the specification and the arguments.
@@ -264,14 +265,8 @@ def find(name_or_path: str) -> Launch:
     shipped = shipped_names()
     if name_or_path not in shipped:
         raise UsageError(f"no launch file {name_or_path!r}; shipped: {', '.join(shipped)}; or give a path to a .yaml")
-    return parse(text_of(name_or_path), name=name_or_path, origin=f"{name_or_path}.yaml")
-
-
-def text_of(name: str) -> str:
-    """Return the text of a shipped launch file. Raises UsageError where there is none of that name."""
-    if name not in shipped_names():
-        raise UsageError(f"no launch file {name!r}; shipped: {', '.join(shipped_names())}")
-    return importlib.resources.files("selfcue").joinpath("launch", f"{name}.yaml").read_text("utf-8")
+    text = importlib.resources.files("selfcue").joinpath("launch", f"{name_or_path}.yaml").read_text("utf-8")
+    return parse(text, name=name_or_path, origin=f"{name_or_path}.yaml")
 
 
 def shipped_names() -> list[str]:
@@ -297,7 +292,7 @@ def parse(text: str, *, name: str, origin: str) -> Launch:
         presets = decode(raw.get("presets", {}), dict[str, dict[str, Scalar]], "presets")
     except ValueError as error:
         raise head.error(str(error)) from error
-    return Launch(name, origin, raw, lines, args, presets, head.help)
+    return Launch(name, origin, raw, lines, args, presets, head.help, text)
 
 
 def _lines(node: yaml.Node | None, path: str = "") -> dict[str, int]:

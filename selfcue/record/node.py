@@ -13,6 +13,7 @@ from selfcue.node import Link, Node
 from selfcue.optional import require
 from selfcue.qos import MAX_DEPTH, Qos
 from selfcue.qos import parse as parse_qos
+from selfcue.record import provenance
 from selfcue.record.keeping import Keeping, Place
 from selfcue.record.recorder import Recorder
 from selfcue.record.rules import TopicRule
@@ -98,6 +99,8 @@ class RecorderNode(Node):
 
     def configure(self, link: Link) -> None:
         self._link = link
+        provenance.git_states()  # asks git, and is kept: once messages come, nobody waits for it
+        provenance.versions()
         for topic, recorded in self._settings.chosen().items():
             kind, self._rules[topic] = checked_rule(topic, recorded)
             link.subscribe(topic, kind, self._handler(topic), qos=qos_of(kind, recorded.qos))

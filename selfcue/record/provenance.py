@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from selfcue import __version__
-from selfcue.config import launch as launch_files
-from selfcue.errors import SelfcueError
 from selfcue.system import FILE as SYSTEM_FILE
+from selfcue.system import LAUNCH_FILE
 
-LAUNCH_FILE = "launch.yaml"
 CHECKPOINTS = "selfcue.checkpoints"
 """Metadata record: SHA-256 of each checkpoint by its path, relative to the run's folder where it lies in it."""
 _PACKAGES = ("numpy", "mcap", "pyzmq", "msgspec", "opencv-python-headless", "torch", "onnxruntime", "mujoco", "open3d")
@@ -41,12 +39,9 @@ def origin_of(run_dir: Path | None) -> Origin:
     attachments: dict[str, str] = {}
     if run_dir is None:
         return Origin(metadata)
-    resolved = run_dir / SYSTEM_FILE
-    if resolved.is_file():
-        attachments[SYSTEM_FILE] = resolved.read_text(encoding="utf-8")
-        launch = _launch_text(attachments[SYSTEM_FILE])
-        if launch:
-            attachments[LAUNCH_FILE] = launch
+    for name in (SYSTEM_FILE, LAUNCH_FILE):
+        if (run_dir / name).is_file():
+            attachments[name] = (run_dir / name).read_text(encoding="utf-8")
     metadata["checkpoints"] = json.dumps(checkpoints(run_dir, attachments.get(SYSTEM_FILE, "")))
     return Origin(metadata, attachments)
 
@@ -133,16 +128,3 @@ def _words(text: str) -> Iterable[str]:
             waiting += value.values()
         elif isinstance(value, list):
             waiting += value
-
-
-def _launch_text(system_text: str) -> str:
-    """Return the launch file as its author wrote it; empty where it is not to be found any more."""
-    try:
-        told = json.loads(system_text)
-        origin, name = str(told["origin"]), str(told["name"])
-        path = Path(origin)
-        if path.is_file():
-            return path.read_text(encoding="utf-8")
-        return launch_files.text_of(name) if origin == f"{name}.yaml" else ""
-    except (OSError, ValueError, KeyError, TypeError, SelfcueError):
-        return ""

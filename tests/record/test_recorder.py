@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcap.reader import make_reader
 
+from selfcue import launcher
 from selfcue.cli import main
 from selfcue.config import launch
 from selfcue.config.decode import decode
@@ -33,7 +34,6 @@ from selfcue.record.run_log import RunLog
 from selfcue.record.scribe import Scribe, Snapshot
 from selfcue.record.standard_topics import STANDARD_TOPICS, Recorded
 from selfcue.record.writer import LogWriter
-from selfcue.system import System
 from selfcue.testing import LoopSystem
 
 MS, S = 1_000_000, 1_000_000_000
@@ -71,6 +71,10 @@ def keys(log: Any) -> list[tuple[str, int, int]]:
     return [(topic, message.seq, ns) for topic, message, ns in log]
 
 
+def infos(log: LogReader | RunLog) -> list[CameraInfo]:
+    return [message for _, message, _ in log.messages(["info"]) if isinstance(message, CameraInfo)]
+
+
 # -- splits -----------------------------------------------------------------------------------------------------------
 
 
@@ -90,7 +94,7 @@ def test_a_split_recording_reads_as_one_and_each_file_by_itself(tmp_path: Path, 
     for path in parts.paths:
         with LogReader(path) as log:
             assert log.complete
-            assert [message.k[0] for _, message, _ in log.messages(["info"])] == [100.0]
+            assert [message.k[0] for message in infos(log)] == [100.0]
             if "split_s" in split:
                 assert log.end_ns - log.start_ns < 0.5 * S
             else:
@@ -134,9 +138,9 @@ def test_a_latched_message_that_changes_is_repeated_as_it_is_now(tmp_path: Path)
         scribe.record("imu", imu(i), i * S)
     scribe.close()
     with RunLog(tmp_path) as log:
-        assert [message.width for _, message, _ in log.messages(["info"])] == [10, 11, 12, 13]
+        assert [message.width for message in infos(log)] == [10, 11, 12, 13]
     with LogReader(scribe.paths[2]) as part:
-        assert [message.width for _, message, _ in part.messages(["info"])] == [11, 12]
+        assert [message.width for message in infos(part)] == [11, 12]
 
 
 # -- the ring ---------------------------------------------------------------------------------------------------------
@@ -373,9 +377,8 @@ def test_a_log_says_where_it_comes_from(tmp_path: Path) -> None:
     weights.write_bytes(b"weights")
     text = "processes:\n  p:\n    - {name: n, node: recorder, params: {folder: '" + str(weights) + "'}}\n"
     (tmp_path / "mine.yaml").write_text(text)
-    found = launch.find(str(tmp_path / "mine.yaml"))
-    spec, arguments = found.resolve({})
-    System("mine", found.origin, spec, arguments, "0").write(tmp_path)
+    system, _ = launcher.prepare(launch.find(str(tmp_path / "mine.yaml")), {}, out=tmp_path)
+    system.write(tmp_path)
     recorder = Recorder(place(tmp_path / "log", tmp_path), Keeping(), {}, threaded=False)
     recorder.take("imu", imu(0), 0)
     (tmp_path / "learner").mkdir()
