@@ -7,7 +7,9 @@ import pytest
 import yaml
 
 from selfcue.config.decode import decode
+from selfcue.config.launch import with_recorder
 from selfcue.record.node import RecorderParams
+from selfcue.record.standard_topics import STANDARD_TOPICS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "logs.md").read_text()
 
@@ -30,9 +32,14 @@ def test_the_python_blocks_run(
     assert len(printed) == 51
 
 
-def test_the_launch_block_decodes() -> None:
-    (block,) = blocks("yaml")
-    (node,) = yaml.safe_load(block)["processes"]["recorder"]
-    params = decode(node["params"], RecorderParams)
-    assert params.compression == "zstd"
-    assert params.topics["stereo/left/image"].jpeg == 90
+def test_the_launch_blocks_decode() -> None:
+    short, some, written_out = (
+        decode(with_recorder({**yaml.safe_load(block), "processes": {}})["processes"]["recorder"][0]["params"],
+               RecorderParams)
+        for block in blocks("yaml")[:3]
+    )  # fmt: skip
+    assert short.chosen() == STANDARD_TOPICS
+    assert set(some.chosen()) < set(STANDARD_TOPICS)
+    assert (written_out.compression, written_out.split_s) == ("zstd", 600.0)
+    assert written_out.chosen()["stereo/left/image"].jpeg == 90
+    assert written_out.chosen()["depth/raw"].png == 1
