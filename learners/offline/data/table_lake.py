@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,10 +64,18 @@ class TableLake:
         """Return (table, column) of every column, in order: a column's number is its place here."""
         return [(name, column) for name, table in self.tables.items() for column in table]
 
+    def digest(self) -> str:
+        """Return a hash of all that the tables hold: by it a run knows whether it goes on with the same ones."""
+        hasher = hashlib.sha256()
+        for name, table in self.tables.items():
+            for column, values in table.items():
+                hasher.update("\x1f".join((name, column, *values)).encode("utf-8", "surrogatepass") + b"\x1e")
+        return hasher.hexdigest()[:16]
+
 
 def text_of(value: object) -> str:
-    """Return ``value`` as the tables hold it: '' for nothing, whole numbers without '.0'."""
-    if value is None:
+    """Return ``value`` as the tables hold it: '' for nothing and for raw bytes, whole numbers without '.0'."""
+    if value is None or isinstance(value, bytes):
         return ""
     if isinstance(value, float):
         return "" if value != value else f"{value:.12g}"  # noqa: PLR0124 - NaN alone differs from itself
@@ -81,21 +92,24 @@ def _parquet(path: Path) -> Table:
 
 
 def _sqlite(path: Path) -> dict[str, Table]:
-    import sqlite3
-
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as base:
-            names = [
-                row[0] for row in base.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-            ]
-            tables: dict[str, Table] = {}
-            for name in names:
-                quoted = '"' + name.replace('"', '""') + '"'
-                cursor = base.execute(f"SELECT * FROM {quoted}")  # noqa: S608 - a name that the file itself lists
-                rows = cursor.fetchall()
-                if rows:
-                    heads = [column[0] for column in cursor.description]
-                    tables[name] = {head: tuple(text_of(row[i]) for row in rows) for i, head in enumerate(heads)}
+        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:
+            return tables_of(base)
     except sqlite3.DatabaseError as error:
         raise BadInputError(f"{path}: not a SQLite file ({error})") from None
+
+
+def tables_of(base: sqlite3.Connection) -> dict[str, Table]:
+    """Return the tables of an open SQLite base that have rows, by name; its own ones (``sqlite_...``) left out."""
+    names = [row[0] for row in base.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+    tables: dict[str, Table] = {}
+    for name in names:
+        if name.startswith("sqlite_"):
+            continue
+        quoted = '"' + name.replace('"', '""') + '"'
+        cursor = base.execute(f"SELECT * FROM {quoted}")  # noqa: S608 - a name that the file itself lists
+        rows = cursor.fetchall()
+        if rows:
+            heads = [column[0] for column in cursor.description]
+            tables[name] = {head: tuple(text_of(row[i]) for row in rows) for i, head in enumerate(heads)}
     return tables

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from selfcue.learners.offline.data.graph_data import GraphData, IntArray
 from selfcue.learners.offline.data.interactions import Interactions
+from selfcue.learners.offline.data.table_lake import TableLake
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,3 +36,19 @@ class RankTask:
     data: Interactions
     user: IntArray
     item: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class LakeTask:
+    """Tables, and which of their columns can be joined.
+
+    Attributes:
+        data: what ``fit`` gets: the tables alone.
+        keys: (N,) int64, in the order of ``data.columns()``: columns of one number are tied by declared keys.
+        domains: (N,) int64: columns of one number can be joined, by keys or because both hold the same kind of thing
+            (two columns of cities). No column is tied by its key that is not by its domain.
+    """
+
+    data: TableLake
+    keys: IntArray
+    domains: IntArray
