@@ -27,6 +27,7 @@ from selfcue.messages import NEVER_RELIABLE, Message
 from selfcue.qos import MAX_DEPTH, Qos
 from selfcue.transport import wire
 from selfcue.transport.incoming import Incoming
+from selfcue.transport.moderation import Moderation
 from selfcue.transport.outgoing import RING_BYTES, Outgoing
 from selfcue.transport.pool import PoolSettings, RingPool
 from selfcue.transport.reach import Frontier, Reach
@@ -34,7 +35,7 @@ from selfcue.transport.waiter import Waiter
 from selfcue.transport.wire import Want
 
 _RESTLESS_S = 0.01
-_SERVE_S = 0.1
+_SERVE_S = 0.25
 
 __all__ = ["Bus", "Received"]
 
@@ -95,7 +96,7 @@ class Bus:
         self._links = (serve, ask)
         self._inbox = Inbox(name, self._subscribe_socket, self._incoming)
         self.drops, self.seen = self._inbox.drops, self._inbox.seen
-        self._waiter = Waiter()
+        self._waiter, self._moderation = Waiter(), Moderation()
         self._pending: set[Any] = set()
         for socket in (self._publish_socket, self._subscribe_socket, *self._links):
             self._waiter.add(socket)
@@ -292,6 +293,8 @@ class Bus:
         """Wait up to ``timeout_s`` for anything, serve subscribers, and return the messages that came."""
         received, self._backlog = self._backlog, []
         self._incoming.acknowledge()
+        if not received and (rest_s := self._moderation.rest_s(timeout_s)):
+            time.sleep(rest_s)
         events = self._events(0.0 if received else timeout_s)
         if self._publish_socket in events:
             self._answer_subscribers()
@@ -305,7 +308,9 @@ class Bus:
             self._waiter.add(descriptor)
         for descriptor in went:
             self._waiter.remove(descriptor)
-        received += self._inbox.put_in_order(items + by_links)
+        items += by_links
+        self._moderation.came(len(items), big=any(item.label is not None and item.label.ticket for item in items))
+        received += self._inbox.put_in_order(items)
         return self._inbox.newest(received) if len(received) > 1 else received
 
     def wait(self, other: zmq.Socket[bytes], timeout_s: float) -> bool:
