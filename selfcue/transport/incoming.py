@@ -224,6 +224,9 @@ class Incoming:
             if len(packet) > MAX_PACKET_BYTES:
                 raise BadInputError(f"a packet of more than {MAX_PACKET_BYTES} bytes")
             rung = wire.rung(packet)
+            if isinstance(rung, Welcome):  # it comes over ZeroMQ too, but perhaps later than the first ticket
+                self._columns[rung.name] = rung.column
+                return None
         except BadInputError:
             self.refused += 1
             return None

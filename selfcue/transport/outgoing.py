@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 import zmq
@@ -371,10 +372,10 @@ class Outgoing:
             return
         session.column = self._pool.admit(hello.proof)
         if session.near and hello.bell:
-            try:
-                session.bell = Bell(hello.bell)
-            except OSError:
-                session.bell = None
+            with suppress(OSError):
+                bell = Bell(hello.bell)
+                session.bell = bell
+                bell.ring(wire.pack(Welcome(self._name, hello.version, session.column)))  # before any ticket is
 
     def _control(self, session: Session, what: wire.Control) -> None:
         self.wrote = True

@@ -99,6 +99,7 @@ class Rung(msgspec.Struct, frozen=True, array_like=True):
 
 Control: TypeAlias = Hello | Welcome | Ack | Bye
 
+_MAP = 8  # upper half of the first byte of a small msgpack map
 _encoder = msgspec.msgpack.Encoder()
 _control = msgspec.msgpack.Decoder(Control)
 _label = msgspec.msgpack.Decoder(Label)
@@ -138,8 +139,13 @@ def label(payload: bytes | memoryview) -> Label:
     return found
 
 
-def rung(payload: bytes) -> Rung:
+def rung(payload: bytes) -> Rung | Welcome:
     """Return what came by the bell. Raises BadInputError for anything else."""
+    if payload[:1] and payload[0] >> 4 == _MAP:
+        said = control(payload)
+        if not isinstance(said, Welcome):
+            raise BadInputError("a control message by the bell that is no welcome")
+        return said
     found: Rung = _decoded(_rung, payload, "message by the bell")
     if len(found.topic.encode()) > MAX_TOPIC_BYTES or len(found.arrays) > MAX_FRAMES:
         raise BadInputError("a message by the bell with too long a topic, or too many arrays")

@@ -51,6 +51,19 @@ def test_they_come_by_the_bell_with_their_arrays(make_bus: Callable[..., Bus]) -
     assert not any(b.refused.values())
 
 
+def test_a_ticket_that_is_quicker_than_the_welcome_is_good(
+    make_bus: Callable[..., Bus], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = make_bus("a"), make_bus("b")
+    monkeypatch.setattr(a._outgoing, "_control", lambda *_: None)  # the welcome is lost on its way over ZeroMQ
+    b.subscribe("t", Qos.latest().views())
+    b.connect_present()
+    wait_for(lambda: a.subscribers == ["b"], a)
+    a.publish("t", picture(1))
+    assert [number_of(one) for one in gather(b, 1)] == [1]
+    assert b.drops == {}
+
+
 def test_a_burst_beyond_the_queue_comes_whole_though_the_publisher_does_not_look_back(
     make_bus: Callable[..., Bus],
 ) -> None:
@@ -133,5 +146,9 @@ def test_a_packet_with_arrays_and_a_ticket_or_too_many_is_refused() -> None:
     for bad in (wire.pack(whole), wire.pack(wire.Rung("t" * 300, label, b"h")), b"", b"\x93"):
         with pytest.raises(wire.BadInputError):
             wire.rung(bad)
+    assert isinstance(wire.rung(wire.pack(wire.Welcome("a", 1, 3))), wire.Welcome)
+    with pytest.raises(wire.BadInputError):
+        wire.rung(wire.pack(wire.Bye("x")))
     good = wire.rung(wire.pack(wire.Rung("t", label, b"h", (memoryview(np.arange(3, dtype=np.uint8).data),))))
+    assert isinstance(good, wire.Rung)
     assert bytes(good.arrays[0]) == bytes([0, 1, 2])
