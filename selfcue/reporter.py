@@ -11,7 +11,8 @@ import psutil
 from selfcue import health
 from selfcue.bus import Bus
 from selfcue.cell import Cell
-from selfcue.foreign import SIGN_TOPIC, ForeignClocks
+from selfcue.foreign import SIGN_TOPIC as SIGN_TOPIC
+from selfcue.foreign import ForeignClocks
 from selfcue.foreign import TOPIC as CLOCK_TOPIC
 from selfcue.health import Vitals
 from selfcue.messages import Message, NodeHealth
