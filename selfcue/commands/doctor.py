@@ -38,7 +38,9 @@ PACKAGES: tuple[tuple[str, str, str, str], ...] = (
     ("safetensors", "safetensors", "learn", "checkpoints"),
     ("matplotlib", "matplotlib", "learn", "pictures of the report"),
     ("onnxruntime", "onnxruntime", "learn", "onboard inference"),
-    ("rosbags", "rosbags", "ros", "ROS logs"),
+    ("rosbags", "rosbags", "logs", "ROS logs"),
+    ("pyulog", "pyulog", "logs", "PX4 flight logs"),
+    ("pymavlink", "pymavlink", "logs", "MAVLink telemetry logs"),
 )
 
 

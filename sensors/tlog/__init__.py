@@ -1,0 +1,1 @@
+"""Telemetry logs of MAVLink ground stations."""
