@@ -17,7 +17,6 @@ from selfcue.messages import ClockOffset, NodeHealth
 from selfcue.offsets import OffsetConfig, OffsetEstimator
 
 TOPIC = "clock/offset"
-SIGN_TOPIC = "node/health"
 MAX_PEERS = 64
 """Processes of other machines whose clocks are followed; who makes up names gets no more memory than that."""
 

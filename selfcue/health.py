@@ -14,6 +14,8 @@ from selfcue.messages import Health, HealthKind, HealthLevel
 from selfcue.node import Node
 
 TOPIC = "health"
+SIGN_TOPIC = "node/health"
+"""Life signs of processes."""
 SLOW_BELOW = 0.8
 """Measured rate, as a share of the rate asked for, under which a topic or a node is slow."""
 STALE_AFTER_PERIODS, STALE_AFTER_S = 3.0, 0.5

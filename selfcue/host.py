@@ -20,12 +20,13 @@ from selfcue.config.launch import NodeSpec
 from selfcue.directory import Directory
 from selfcue.errors import BadInputError, SelfcueError
 from selfcue.foreign import ForeignClocks
+from selfcue.health import SIGN_TOPIC
 from selfcue.lockstep import Activate, Conductor, Follower, Inflow, Stop, Stopped, Tick
 from selfcue.messages import JournalEvent, Message, type_name
 from selfcue.node import ClockOwner, Node
 from selfcue.params import ParamDesk
 from selfcue.qos import Qos
-from selfcue.reporter import SIGN_TOPIC, UNCOUNTED, Reporter
+from selfcue.reporter import UNCOUNTED, Reporter
 from selfcue.state import State
 from selfcue.system import System
 

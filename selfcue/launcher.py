@@ -17,10 +17,10 @@ from selfcue.bus import Bus
 from selfcue.config.launch import Launch, Scalar
 from selfcue.directory import FolderDirectory, current_domain
 from selfcue.errors import BadInputError, SelfcueError
+from selfcue.health import SIGN_TOPIC
 from selfcue.host import make_node
 from selfcue.messages import Message, NodeHealth, ProcessStatus, type_name
 from selfcue.notify import Notifier
-from selfcue.reporter import SIGN_TOPIC
 from selfcue.supervisor import Supervisor
 from selfcue.system import LAUNCH_FILE, System
 

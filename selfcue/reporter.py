@@ -11,10 +11,9 @@ import psutil
 from selfcue import health
 from selfcue.bus import Bus
 from selfcue.cell import Cell
-from selfcue.foreign import SIGN_TOPIC as SIGN_TOPIC
-from selfcue.foreign import ForeignClocks
 from selfcue.foreign import TOPIC as CLOCK_TOPIC
-from selfcue.health import Vitals
+from selfcue.foreign import ForeignClocks
+from selfcue.health import SIGN_TOPIC, Vitals
 from selfcue.messages import Message, NodeHealth
 
 PERIOD_S = 1.0

@@ -24,6 +24,7 @@ from selfcue.commands.listen import NOBODY, cards_present, topics_present
 from selfcue.config.decode import decode
 from selfcue.directory import FolderDirectory
 from selfcue.errors import BadInputError, LossError, UsageError
+from selfcue.health import SIGN_TOPIC
 from selfcue.messages import MESSAGE_TYPES, Message
 from selfcue.record.keeping import Keeping, Place
 from selfcue.record.node import checked_rule, qos_of
@@ -31,7 +32,6 @@ from selfcue.record.recorder import Recorder
 from selfcue.record.rules import TopicRule
 from selfcue.record.scribe import Snapped, Snapshot
 from selfcue.record.standard_topics import Recorded
-from selfcue.reporter import SIGN_TOPIC
 from selfcue.system import System
 
 _POLL_S = 0.05

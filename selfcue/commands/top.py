@@ -14,9 +14,9 @@ import typer
 from selfcue import health
 from selfcue.commands.listen import NOBODY, cards_present, plain, tool_bus
 from selfcue.errors import BadInputError
+from selfcue.health import SIGN_TOPIC
 from selfcue.launcher import STATUS_TOPIC
 from selfcue.messages import Health, Message, NodeHealth, ProcessStatus
-from selfcue.reporter import SIGN_TOPIC
 
 _ONCE_S = 2.6  # two words of everybody, and so one measured rate
 _GONE_S = 3.5
