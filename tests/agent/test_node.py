@@ -14,8 +14,9 @@ from selfcue.agent.node_params import FlightAgentParams
 from selfcue.agent.safety import SafetyConfig
 from selfcue.agent.safety_node import SafetyNode, SafetyParams
 from selfcue.agent.sight import CueSight, SightConfig, camera_of
-from selfcue.errors import BadInputError
+from selfcue.errors import BadInputError, UsageError
 from selfcue.messages import CameraInfo, Estimate, VelocityCommand
+from selfcue.params import with_changes
 from selfcue.state import load_state, save_state
 from selfcue.testing import LoopSystem
 
@@ -180,6 +181,28 @@ def test_the_safety_node_stops_a_body_whose_agent_is_gone(tmp_path: Any, toy_bod
     assert commands[-1].linear == (0.0, 0.0, 0.0)
     assert commands[-1].limited_by == "stale_wish"
     assert [event.detail["rule"] for event in events(loop, "safety")][-1] == "stale_wish"
+
+
+def test_the_speed_limit_changes_in_flight_and_the_rules_do_not(tmp_path: Any, toy_body: Any) -> None:
+    loop = LoopSystem(tmp_path)
+    loop.add(toy_body(duration_s=2.0))
+    safety = SafetyNode("safety", SafetyParams())
+    loop.add(safety)
+
+    def fly_to(first: int, last: int) -> float:
+        for tick in range(first, last):
+            wish = VelocityCommand(stamp_ns=tick * 25_000_000, linear=(0.4, 0, 0), yaw_rate=0.0, mode="STEREO")
+            loop.feed("cmd/wish", wish)
+            loop.tick(tick * 25_000_000)
+        return float(loop.published("cmd/safe")[-1].linear[0])
+
+    assert fly_to(1, 15) == 0.4
+    safety.retune(with_changes(safety, {"limits.max_speed_m_s": 0.1}))
+    assert fly_to(15, 30) == pytest.approx(0.1)
+    with pytest.raises(UsageError, match="does not change while it runs"):
+        with_changes(safety, {"limits.stale_wish_s": 5.0})
+    with pytest.raises(BadInputError, match="max_speed_m_s must be a finite number"):
+        with_changes(safety, {"limits.max_speed_m_s": -1.0})
 
 
 @pytest.mark.parametrize("strategy", ["training-wheels", "dagger"])
