@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from selfcue.errors import BadInputError
-from selfcue.learners.offline.common.contrastive import info_nce, nt_xent, weighted_contrast
+from selfcue.learners.offline.common.contrastive import _ExpRowSums, info_nce, nt_xent, weighted_contrast
 from selfcue.learners.offline.common.ranking import bpr, triplet
 from selfcue.learners.offline.common.reconstruction import scaled_cosine_error
 from selfcue.learners.offline.common.redundancy import barlow_twins, decorrelation, vicreg
@@ -123,6 +123,7 @@ def test_weighted_contrast_has_the_gradient_of_its_formula():
     similar = torch.exp(1.7 * (unit @ unit.t()) * (1 - torch.eye(N)))
     naive = -torch.log((similar * w).sum(1) / similar.sum(1) + 1e-8).mean()
     torch.testing.assert_close(found, torch.autograd.grad(naive, z)[0])
+    assert torch.autograd.gradcheck(lambda u: _ExpRowSums.apply(u, 0.7), z)  # of rows of any length, too
 
 
 def test_losses_without_negatives_follow_their_formulas():

@@ -166,6 +166,10 @@ def test_patience_ends_a_run_that_gets_no_better(tmp_path):
     assert scores.index(max(scores)) == len(scores) - 6
     again = SelfTaskGNN(SMALL, epochs=200, patience=5).fit(graph, resume=path, progress=False)
     assert again.history == method.history
+    two = SelfTaskGNN(SMALL, patience=2)
+    for said, ends in (([0.1, 0.3, 0.3, 0.2], True), ([0.3, 0.1, 0.31], False), ([0.3, 0.2], False), ([], False)):
+        two.history = [{"loss": 1.0}, *({"loss": 1.0, "validation": score} for score in said)]
+        assert two.enough() == ends
     assert_same_weights(method, again)
 
 
