@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -79,6 +80,8 @@ class Incoming:
         self.version = 0
         self.shelf = Shelf()
         self._publishers: dict[bytes, Publisher] = {}
+        self._addresses: dict[str, bytes] = {}
+        self._connections = itertools.count()
         self._columns: dict[str, int] = {}
         self._proof, self._bell = _place(bell_endpoint) if near else (None, None)
 
@@ -106,9 +109,10 @@ class Incoming:
 
     def connect(self, endpoint: str) -> None:
         """Begin to listen to the publisher whose links are at ``endpoint``."""
-        address = endpoint.encode()
-        if address in self._publishers:
+        if endpoint in self._addresses:
             return
+        # New each time: libzmq aborts the process where a second connection takes the id of one that is still ending.
+        address = self._addresses[endpoint] = b"%d" % next(self._connections)
         self.wrote = True
         self._socket.setsockopt(zmq.CONNECT_ROUTING_ID, address)
         self._socket.connect(endpoint)
@@ -117,7 +121,7 @@ class Incoming:
 
     def disconnect(self, endpoint: str) -> None:
         """Forget a publisher that is gone."""
-        publisher = self._publishers.pop(endpoint.encode(), None)
+        publisher = self._publishers.pop(self._addresses.pop(endpoint, b""), None)
         if publisher is not None:
             self._columns.pop(publisher.name, None)
             self.wrote = True
@@ -255,6 +259,7 @@ class Incoming:
         for publisher in self._publishers.values():
             self._control(publisher, Bye())
         self._publishers.clear()
+        self._addresses.clear()
         self._socket.setsockopt(zmq.LINGER, _LINGER_MS)
         if self._bell is not None:
             self._bell.close()
