@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +74,9 @@ def link_scores(z: FloatArray, links: LinkSplit) -> dict[str, float]:
     model = selection.GridSearchCV(
         linear_model.LogisticRegression(max_iter=200), {"C": STRENGTHS[:4]}, scoring="roc_auc", cv=3
     )
-    score = model.fit(learn, links.learn.joined).decision_function(test)
+    with warnings.catch_warnings():  # one that stopped at the limit is judged as it is
+        warnings.simplefilter("ignore", require("sklearn.exceptions", extra="offline").ConvergenceWarning)
+        score = model.fit(learn, links.learn.joined).decision_function(test)
     others = np.sort(score[~links.test.joined])
     bar = others[-min(20, len(others))]
     return {
