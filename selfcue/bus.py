@@ -28,9 +28,10 @@ from selfcue.qos import MAX_DEPTH, Qos
 from selfcue.transport import wire
 from selfcue.transport.incoming import Incoming
 from selfcue.transport.moderation import Moderation
-from selfcue.transport.outgoing import RING_BYTES, Outgoing
+from selfcue.transport.outgoing import Outgoing
 from selfcue.transport.pool import PoolSettings, RingPool
 from selfcue.transport.reach import Frontier, Reach
+from selfcue.transport.session import RING_BYTES
 from selfcue.transport.waiter import Waiter
 from selfcue.transport.wire import Want
 

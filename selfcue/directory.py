@@ -6,8 +6,10 @@ temporary folder) and is private to the user. A card whose process is gone is re
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -102,8 +104,10 @@ class FolderDirectory:
     def __init__(self, domain: str | None = None) -> None:
         base = Path(os.environ.get("XDG_RUNTIME_DIR") or Path(tempfile.gettempdir()) / f"selfcue-{os.getuid()}")
         self.folder = base / "selfcue" / (domain or current_domain())
-        if len(str(self.folder)) + 40 > MAX_IPC_PATH:
-            self.folder = Path(tempfile.gettempdir()) / f"selfcue-{os.getuid()}" / (domain or current_domain())
+        self._short = len(str(self.folder)) + 40 > MAX_IPC_PATH
+        if self._short:  # a socket's path has its limit; another base must still be another place
+            place = hashlib.blake2b(os.fsencode(base.resolve()), digest_size=4).hexdigest()
+            self.folder = Path(tempfile.gettempdir()) / f"selfcue-{os.getuid()}-{place}" / (domain or current_domain())
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.sweep()
 
@@ -120,6 +124,7 @@ class FolderDirectory:
                 f"process {card.name!r} (pid {taken[0].pid}) already runs in domain {self.folder.name!r}; "
                 "stop it, or set SELFCUE_DOMAIN to another name"
             )
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         aside = self.folder / f"{card.name}.{card.pid}.tmp"
         aside.write_bytes(msgspec.json.encode(card))
         aside.replace(self.folder / f"{card.name}.json")
@@ -131,6 +136,10 @@ class FolderDirectory:
             path.unlink(missing_ok=True)
         for left in self.folder.glob(f"{name}-{os.getpid()}.*"):
             left.unlink(missing_ok=True)
+        if self._short:  # nobody else sweeps the temporary folder
+            with suppress(OSError):
+                self.folder.rmdir()
+                self.folder.parent.rmdir()
 
     def cards(self) -> list[Card]:
         living = []

@@ -34,6 +34,23 @@ def test_a_pid_that_another_process_has_now_is_not_the_one_that_left_the_card(di
     assert not list(directory.folder.glob("*.json"))
 
 
+def test_bases_with_long_paths_are_apart_and_leave_nothing(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = []
+    for name in ("one", "two"):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp(name + "x" * 80)))
+        places.append(FolderDirectory("cards"))
+    one, two = places
+    one.enter(this_process("here", one.endpoint("here", "pub"), {}))
+    assert [card.name for card in FolderDirectory("cards").cards()] == two.cards() == []
+    one.leave("here")
+    assert not one.folder.parent.exists()
+    one.enter(this_process("here", "ipc://here", {}))  # and it can come again
+    assert [card.name for card in one.cards()] == ["here"]
+    one.leave("here")
+
+
 def test_a_later_process_began_later_and_a_gone_one_is_gone() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         began = started_at(child.pid)
