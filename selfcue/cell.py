@@ -21,7 +21,7 @@ from selfcue.calls import Service
 from selfcue.clock import Clock
 from selfcue.errors import BadInputError, SelfcueError, UsageError
 from selfcue.messages import NEVER_RELIABLE, JournalEvent, Message, type_name
-from selfcue.node import M, Node, Publisher, R
+from selfcue.node import JUMP_TOPIC, M, Node, Publisher, R
 from selfcue.qos import Qos, of_node, stronger
 from selfcue.qos import parse as parse_qos
 from selfcue.state import State
@@ -130,7 +130,10 @@ class Cell:
         if any(node.name == other.name for other in self.nodes):
             raise UsageError(f"two nodes are named {node.name!r}; give each its own name")
         try:
-            node.configure(CellLink(self, node, remap or {}, {k: parse_qos(text) for k, text in (qos or {}).items()}))
+            link = CellLink(self, node, remap or {}, {k: parse_qos(text) for k, text in (qos or {}).items()})
+            if type(node).jumped is not Node.jumped:
+                link.subscribe(JUMP_TOPIC, JournalEvent, node.jumped)
+            node.configure(link)
         except BaseException:
             node.close()
             raise

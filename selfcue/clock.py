@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Protocol
 
@@ -67,14 +68,53 @@ class TickClock:
 
 
 class Pacer:
-    """Holds a simulated or player's clock to ``rate`` x real time; rate 0 does not wait."""
+    """Holds a simulated or player's clock to ``rate`` x real time; rate 0 does not wait.
+
+    It may be paused, let go for some ticks, and told another rate at any time; a new rate counts from the last tick on.
+    """
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
-        self._start: tuple[int, int] | None = None
+        self._start: tuple[int, int] | None = None  # wall and tick from which the rate counts
+        self._last: tuple[int, int] | None = None
+        self._paused = False
+        self._steps = 0
+
+    @property
+    def rate(self) -> float:
+        return self._rate
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        self._rate, self._start = rate, self._last
+
+    @property
+    def paused(self) -> bool:
+        return self._paused
+
+    def pause(self) -> None:
+        """Let no tick through until told otherwise."""
+        self._paused, self._steps = True, 0
+
+    def resume(self) -> None:
+        """Go on, as if no time had passed meanwhile."""
+        self._paused, self._steps = False, 0
+        if self._last is not None:
+            self._start = time.monotonic_ns(), self._last[1]
+
+    def step(self, ticks: int = 1) -> None:
+        """Pause, and let so many ticks through at once."""
+        self._paused = True
+        self._steps += ticks
+
+    def jumped(self) -> None:
+        """The next tick is due at once, whatever time it has: what lies between was not waited for."""
+        self._start = None
 
     def wait_s(self, tick_ns: int) -> float:
-        """Return how long to wait before the tick at ``tick_ns`` is due (0: due or late)."""
+        """Return how long to wait before the tick at ``tick_ns`` is due (0: due or late; infinite: while paused)."""
+        if self._paused:
+            return 0.0 if self._steps else math.inf
         if self._rate <= 0:
             return 0.0
         wall_ns = time.monotonic_ns()
@@ -82,3 +122,8 @@ class Pacer:
             self._start = (wall_ns, tick_ns)
         due_ns = self._start[0] + (tick_ns - self._start[1]) / self._rate
         return max(0.0, (due_ns - wall_ns) * 1e-9)
+
+    def passed(self, tick_ns: int) -> None:
+        """Note that the tick at ``tick_ns`` was let through."""
+        self._last = time.monotonic_ns(), tick_ns
+        self._steps = max(0, self._steps - 1)

@@ -33,6 +33,8 @@ from selfcue.system import System
 MEET_TIMEOUT_S = 60.0
 MEET_AGAIN_S = 2.0
 PATIENCE_S = 60.0
+_CALLS_S = 0.02
+"""A clock's owner that waits for its next tick looks so often for calls."""
 MAX_SIGNS = 256
 _log = logging.getLogger(__name__)
 
@@ -183,7 +185,7 @@ class Host:
         conductor = Conductor(self._control, set(self._system.spec.processes) - {self._process}, self._wait)
         conductor.await_ready()
         self._conducting = True
-        pacer = Pacer(self._system.spec.rate)
+        owner.pacer.rate = self._system.spec.rate
         k = self._resumed[0].k if self._resumed else 0
         if self._resumed is None:
             conductor.send(Activate())
@@ -197,10 +199,11 @@ class Host:
             now_ns = self._resumed[0].now_ns if self._resumed else owner.next_tick_ns()
             if now_ns is None:
                 break
+            if not self._pace(owner.pacer, now_ns) and not stopping and self._resumed is None:
+                continue  # a call may have changed what comes next
             due = self._system.spec.snapshot_s > 0 and now_ns - last_snapshot_ns >= self._system.spec.snapshot_s * 1e9
             name = snapshot.name_of(k) if (due or stopping) and self._resumed is None else ""
             last_snapshot_ns = now_ns if name else last_snapshot_ns
-            self._pace(pacer, now_ns)
             tick = Tick(k, now_ns, {**conductor.counts, self._process: self._counts()}, name)
             conductor.send(tick)
             self._tick(tick)
@@ -224,10 +227,21 @@ class Host:
         if tick.snapshot:
             snapshot.finish(self._run_dir, tick.snapshot)
 
-    def _pace(self, pacer: Pacer, now_ns: int) -> None:
+    def _pace(self, pacer: Pacer, now_ns: int) -> bool:
+        """Wait until the tick at ``now_ns`` is due; return False where a call was answered or the run stopped before.
+
+        What a call publishes then belongs to the tick before, and is heard in the next.
+        """
         deadline = time.monotonic() + pacer.wait_s(now_ns)
-        while (left := deadline - time.monotonic()) > 0 and not self.stop.is_set():
-            self._take_in(left)
+        while (left := deadline - time.monotonic()) > 0:
+            if self.stop.is_set():
+                return False
+            self._take_in(min(left, _CALLS_S))
+            if self._answer_calls():
+                return False
+            self._reporter.report(self._bus)
+        pacer.passed(now_ns)
+        return True
 
     def _follow(self) -> None:
         self._control = self._context.socket(zmq.DEALER)
@@ -335,9 +349,8 @@ class Host:
             self._bus.publish(topic, message, latched=latched)
             self._reporter.vitals.published(topic, self._clock.now_ns())
 
-    def _answer_calls(self) -> None:
-        if self._desk is not None:
-            self._desk.answer()
+    def _answer_calls(self) -> int:
+        return self._desk.answer() if self._desk is not None else 0
 
     def _journal_param(self, node: Node, name: str, value: object) -> None:
         plain = value if isinstance(value, str | int | float | bool) else str(value)

@@ -19,11 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from selfcue.clock import Pacer
 from selfcue.logs import node_logger
-from selfcue.messages import Message
+from selfcue.messages import JournalEvent, Message
 from selfcue.qos import Qos
 from selfcue.state import State
 
+JUMP_TOPIC = "clock/jump"
+"""Where whoever makes time says that it jumped (see ``Node.jumped``)."""
 M = TypeVar("M", bound=Message)
 R = TypeVar("R")
 M_contra = TypeVar("M_contra", bound=Message, contravariant=True)
@@ -130,6 +133,14 @@ class Node:
         """Temperature of the node's device in degrees Celsius; NaN where there is no thermometer."""
         return math.nan
 
+    def jumped(self, jump: JournalEvent) -> None:
+        """Time jumped: what is said next is not what followed on what was said last (a log was sought in, or loops).
+
+        Whoever keeps messages to put together with later ones forgets them here. The system's time itself never goes
+        back. ``jump`` tells the log's time before and after in ``from_s`` and ``to_s``, and ``reason`` (seek, loop);
+        it comes on topic ``clock/jump``, in a tick of its own, and a node that does not override this does not hear it.
+        """
+
     def step(self, now_ns: int) -> None:
         """Act once per tick (lock-step) or period (live)."""
 
@@ -154,7 +165,15 @@ class Node:
 
 
 class ClockOwner(Node, ABC):
-    """A node that makes time: a simulator or a player. A system in lock-step has exactly one."""
+    """A node that makes time: a simulator or a player. A system in lock-step has exactly one.
+
+    Attributes:
+        pacer: holds the ticks to a rate, and may be paused; its rate is the launch file's unless the node sets another.
+    """
+
+    def __init__(self, name: str, params: Any) -> None:
+        super().__init__(name, params)
+        self.pacer = Pacer(0.0)
 
     @abstractmethod
     def next_tick_ns(self) -> int | None:

@@ -41,9 +41,7 @@ class Timeline(Generic[V]):
     def add(self, stamp_ns: int, value: V) -> None:
         """Add a value; one of the same stamp is replaced, a late one is put in its place."""
         if self._stamps and stamp_ns < self._stamps[-1] - JUMP_BACK_S * 1e9:
-            self.jumps += 1
-            self._stamps.clear()
-            self._values.clear()
+            self.forget()
         if stamp_ns not in self._values:
             insort(self._stamps, stamp_ns)
         self._values[stamp_ns] = value
@@ -51,6 +49,12 @@ class Timeline(Generic[V]):
         for gone in self._stamps[:oldest]:
             del self._values[gone]
         del self._stamps[:oldest]
+
+    def forget(self) -> None:
+        """Forget all that is kept: time jumped, and nothing may be interpolated across (see ``Node.jumped``)."""
+        self.jumps += 1
+        self._stamps.clear()
+        self._values.clear()
 
     def at(self, stamp_ns: int) -> V:
         """Return the value at ``stamp_ns``. Raises BadInputError that says by how much the time is not covered."""

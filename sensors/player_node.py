@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 
 import msgspec
 
+from selfcue.calls import Nothing
 from selfcue.errors import BadInputError
-from selfcue.messages import Message
-from selfcue.node import ClockOwner, Link, Publisher
+from selfcue.messages import JournalEvent, Message
+from selfcue.node import JUMP_TOPIC, ClockOwner, Link, Publisher
+from selfcue.player import PlayerState, Rate, Seek, Step
+from selfcue.sensors.player_clock import Jump, PlayerClock
 from selfcue.sensors.readers import HasMoments, LogReader, Moment, moments, open_log
 from selfcue.state import State
 
 DRAIN_TICKS = 4
 """Ticks after the last moment, so that what it set off reaches the end of the chain of nodes."""
 
-_DRAIN_NS = 1_000_000
+
+_MOST_STEPS = 1_000_000
+_MOST_RATE = 1e6
+_MOST_S = 1e9
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,8 @@ class PlayerParams:
             numbers may have gaps); ``frame_to`` 0 plays to the end. For logs of frames only.
         stop_after_frames: stop after so many moments (frames); 0 does not.
         loop: begin again at the end, with stamps that go on; needs a limit elsewhere or Ctrl-C.
-        topics: play these topics only; empty plays all.
+        topics: play these topics only; empty plays all. Other names are given by the launch file's ``remap``.
+        paused: wait for a call before anything is played.
     """
 
     path: str
@@ -42,6 +49,7 @@ class PlayerParams:
     stop_after_frames: int = 0
     loop: bool = False
     topics: tuple[str, ...] = ()
+    paused: bool = False
 
     def __post_init__(self) -> None:
         for name in ("start_s", "duration_s", "frame_from", "frame_to", "stop_after_frames"):
@@ -53,11 +61,30 @@ class PlayerParams:
             raise ValueError("give start_s and duration_s, or frame_from and frame_to, not both")
 
 
+@dataclass(frozen=True)
+class Pass:
+    """One way through a stretch of the log.
+
+    Attributes:
+        begin_ns: the log's time where it begins; None: where the log does.
+        first_ns, last_ns: of the first and last moment that was played; None before the first.
+        moments: that were played.
+        latches: what holds at the beginning is said; not in a loop, where it was said before.
+    """
+
+    begin_ns: int | None = None
+    first_ns: int | None = None
+    last_ns: int | None = None
+    moments: int = 0
+    latches: bool = True
+
+
 class PlayerNode(ClockOwner):
     """One tick per moment of the log: the frames of a rig, or the messages of one stamp. A tick's time is its moment's.
 
     After the last moment ``DRAIN_TICKS`` empty ticks follow. A missing or damaged file in the log raises BadInputError
-    in the tick whose turn it is.
+    in the tick whose turn it is. Calls (see ``selfcue.player``): ``pause``, ``resume``, ``step``, ``seek``, ``rate``,
+    ``state``. A jump (seek, loop) is announced in a tick of its own (see ``Node.jumped``), and time goes on.
     """
 
     Params = PlayerParams
@@ -65,11 +92,10 @@ class PlayerNode(ClockOwner):
 
     def __init__(self, name: str, params: PlayerParams) -> None:
         super().__init__(name, params)
+        self._clock = PlayerClock()
         self._source: Iterator[Moment] | None = None
         self._pending: Moment | None = None
-        self._offset_ns = 0  # added to stamps: grows with each loop
-        self._log_ns: int | None = None  # the log's stamp of the last moment played; None at the start of a loop
-        self._tick_ns: int | None = None
+        self._pass = Pass()
         self._played = 0
         self._loops = 0
         self._drained = 0
@@ -82,11 +108,21 @@ class PlayerNode(ClockOwner):
         if unknown:
             raise BadInputError(f"{self.params.path}: has no topic {unknown[0]!r}; it has {', '.join(sorted(offered))}")
         self._from_ns, self._to_ns = self._range_ns()
+        self._pass = Pass(begin_ns=self._from_ns)
         self._latched = self._reader.latched_topics
         chosen = [topic for topic in sorted(offered) if not self.params.topics or topic in self.params.topics]
         self._publishers: dict[str, Publisher[Message]] = {
             topic: link.advertise(topic, offered[topic], latched=topic in self._latched) for topic in chosen
         }
+        self._jumps, self._journal = link.advertise(JUMP_TOPIC, JournalEvent), link.journal
+        link.serve("pause", Nothing, PlayerState, lambda _: self._told(self.pacer.pause))
+        link.serve("resume", Nothing, PlayerState, lambda _: self._told(self.pacer.resume))
+        link.serve("step", Step, PlayerState, self._step)
+        link.serve("seek", Seek, PlayerState, self._seek)
+        link.serve("rate", Rate, PlayerState, self._set_rate)
+        link.serve("state", Nothing, PlayerState, lambda _: self._told())
+        if self.params.paused:
+            self.pacer.pause()
 
     @property
     def frames_played(self) -> int:
@@ -95,28 +131,102 @@ class PlayerNode(ClockOwner):
 
     def next_tick_ns(self) -> int | None:
         moment = self._peek()
+        if self._clock.jump is not None:
+            return self._clock.pause_ns()
         if moment is not None:
-            self._tick_after(moment.stamp_ns + self._offset_ns)
-            return moment.stamp_ns + self._offset_ns
-        if self._tick_ns is None:
+            try:
+                return self._clock.due_ns(moment.stamp_ns)
+            except BadInputError as error:
+                raise BadInputError(f"{self.params.path}: {error}") from None
+        if self._clock.tick_ns is None:
             raise BadInputError(f"{self.params.path}: holds no message in the chosen part; choose another part")
-        return None if self._drained >= DRAIN_TICKS else self._tick_ns + _DRAIN_NS
+        return None if self._drained >= DRAIN_TICKS else self._clock.pause_ns()
 
     def step(self, now_ns: int) -> None:
         moment = self._peek()
-        self._tick_ns = now_ns
-        if moment is None:
+        if self._clock.jump is not None:
+            self._announce(self._clock.jump, now_ns)
+        elif moment is None:
             self._drained += 1
-            return
-        fresh = self._log_ns is None and self._loops == 0
+        else:
+            self._play(moment)
+        self._clock.tick_ns = now_ns
+
+    def _announce(self, jump: Jump, now_ns: int) -> None:
+        start_ns = self._reader.start_ns
+        from_s, to_s = ((one - start_ns) * 1e-9 for one in (jump.from_ns, jump.to_ns))
+        detail: dict[str, str | int | float | bool] = {"from_s": from_s, "to_s": to_s, "reason": jump.reason}
+        self._jumps.publish(JournalEvent(stamp_ns=now_ns, kind="time_jump", detail=detail))
+        self._clock.jump = None
+        self.pacer.jumped()
+        if self.pacer.paused:
+            self.pacer.step()  # it was meant for a moment
+
+    def _play(self, moment: Moment) -> None:
+        here = self._pass
         for stamp_ns, topic, message in moment.entries:
-            held = topic in self._latched and stamp_ns <= (self._log_ns or moment.stamp_ns) and not fresh
+            before_ns = moment.stamp_ns if here.last_ns is None else here.last_ns
+            held = topic in self._latched and stamp_ns <= before_ns and not here.latches
             if topic in self._publishers and not held:
-                shifted = msgspec.structs.replace(message, stamp_ns=message.stamp_ns + self._offset_ns)
+                shifted = msgspec.structs.replace(message, stamp_ns=self._clock.system_ns(message.stamp_ns))
                 self._publishers[topic].publish(shifted)
-        self._log_ns = moment.stamp_ns
+        first_ns = moment.stamp_ns if here.first_ns is None else here.first_ns
+        self._pass = Pass(here.begin_ns, first_ns, moment.stamp_ns, here.moments + 1, latches=False)
+        self._clock.log_ns = moment.stamp_ns
         self._pending = None
         self._played += 1
+
+    # -- calls -----------------------------------------------------------------------------------------------------
+
+    def _told(self, act: Callable[[], None] | None = None) -> PlayerState:
+        """Return how things stand after ``act``."""
+        start_ns, end_ns = self._reader.start_ns, self._reader.end_ns
+        if act is not None:
+            act()
+        told = PlayerState(
+            position_s=(self._here_ns() - start_ns) * 1e-9,
+            length_s=(end_ns - start_ns) * 1e-9,
+            rate=self.pacer.rate,
+            paused=self.pacer.paused,
+            loops=self._loops,
+            played=self._played,
+        )
+        if act is not None:
+            self._journal("player", at_s=round(told.position_s, 3), rate=told.rate, paused=told.paused)
+        return told
+
+    def _here_ns(self) -> int:
+        """Return the log's time at which the next moment is looked for, or that of the last one."""
+        here = self._pass.last_ns if self._pass.last_ns is not None else self._pass.begin_ns
+        return here if here is not None else self._reader.start_ns
+
+    def _step(self, request: Step) -> PlayerState:
+        if not 1 <= request.moments <= _MOST_STEPS:
+            raise BadInputError(f"step {request.moments}: give 1 to {_MOST_STEPS} moments")
+        return self._told(lambda: self.pacer.step(request.moments))
+
+    def _set_rate(self, request: Rate) -> PlayerState:
+        if not 0 <= request.rate <= _MOST_RATE:
+            raise BadInputError(f"rate {request.rate:g}: give 0 (as fast as it goes) to {_MOST_RATE:g}")
+        return self._told(lambda: setattr(self.pacer, "rate", request.rate))
+
+    def _seek(self, request: Seek) -> PlayerState:
+        start_ns, end_ns = self._reader.start_ns, self._reader.end_ns
+        if request.to_s is None:
+            to_ns = min(max(self._here_ns() + round(request.by_s * 1e9), start_ns), end_ns)
+        else:
+            to_ns = start_ns + round(request.to_s * 1e9) if 0 <= request.to_s < _MOST_S else -1
+            if not start_ns <= to_ns <= end_ns:
+                length_s = (end_ns - start_ns) * 1e-9
+                raise BadInputError(f"seek to {request.to_s:g} s: the log goes from 0 to {length_s:.2f} s")
+        return self._told(lambda: self._go_to(to_ns))
+
+    def _go_to(self, to_ns: int) -> None:
+        self._clock.leap(to_ns, "seek")
+        self._pass = Pass(begin_ns=to_ns)
+        self._source, self._pending, self._ended, self._drained = None, None, False, 0
+
+    # -- reading ---------------------------------------------------------------------------------------------------
 
     def _range_ns(self) -> tuple[int | None, int | None]:
         """Return the first stamp to play and the first not to play any more; None has no limit."""
@@ -149,40 +259,37 @@ class PlayerNode(ClockOwner):
         if self.params.stop_after_frames and self._played >= self.params.stop_after_frames:
             return None
         if self._source is None:
-            start_ns = self._from_ns if self._log_ns is None else self._log_ns + 1
-            self._source = moments(self._reader, start_ns)
-        moment = next(self._source, None)
+            here = self._pass
+            self._source = moments(self._reader, here.begin_ns if here.last_ns is None else here.last_ns + 1)
+        moment = next((one for one in self._source if self._says_something(one)), None)
         if moment is not None and (self._to_ns is None or moment.stamp_ns < self._to_ns):
             return moment
-        if not self.params.loop or self._log_ns is None:
+        if not self.params.loop or self._pass.last_ns is None:
             return None
         self._begin_again()
         return self._read()
 
+    def _says_something(self, moment: Moment) -> bool:
+        """Return whether anything in ``moment`` is of a chosen topic: else it is no moment of what is played."""
+        return not self.params.topics or any(topic in self._publishers for _, topic, _ in moment.entries)
+
     def _begin_again(self) -> None:
         """Start the next loop one usual step after the last tick."""
+        here = self._pass
+        assert here.first_ns is not None
+        assert here.last_ns is not None
+        step_ns = (here.last_ns - here.first_ns) // max(1, here.moments - 1)
         first_ns = self._from_ns if self._from_ns is not None else self._reader.start_ns
-        last_ns = self._log_ns if self._log_ns is not None else first_ns
-        played = max(1, self._played // (self._loops + 1))
-        step_ns = max(_DRAIN_NS, (last_ns - first_ns) // max(1, played - 1))
-        self._offset_ns += last_ns - first_ns + step_ns
-        self._loops += 1
-        self._log_ns = None
+        self._clock.leap(first_ns, "loop", step_ns=step_ns)
+        self._pass = Pass(begin_ns=self._from_ns, latches=False)
         self._source = None
-
-    def _tick_after(self, tick_ns: int) -> None:
-        if self._tick_ns is not None and tick_ns <= self._tick_ns:
-            raise BadInputError(
-                f"{self.params.path}: the stamp {tick_ns} ns is not later than the one before ({self._tick_ns} ns); "
-                "the log's stamps do not increase"
-            )
+        self._loops += 1
 
     def state(self) -> State:
         return State(
             {
-                "offset_ns": self._offset_ns,
-                "log_ns": self._log_ns,
-                "tick_ns": self._tick_ns,
+                "clock": self._clock.meta(),
+                "pass": asdict(self._pass),
                 "played": self._played,
                 "loops": self._loops,
                 "drained": self._drained,
@@ -191,6 +298,7 @@ class PlayerNode(ClockOwner):
 
     def load_state(self, state: State) -> None:
         meta = state.meta
-        self._offset_ns, self._log_ns, self._tick_ns = meta["offset_ns"], meta["log_ns"], meta["tick_ns"]
+        self._clock = PlayerClock.of(meta["clock"])
+        self._pass = Pass(**meta["pass"])
         self._played, self._loops, self._drained = meta["played"], meta["loops"], meta["drained"]
         self._source, self._pending, self._ended = None, None, False

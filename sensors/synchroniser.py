@@ -103,6 +103,14 @@ class Synchroniser(Generic[M]):
             self._counts[f"dropped/{other}"] += len(queue) - len(kept)
             self._queues[other] = deque(kept)
 
+    def begin_anew(self) -> None:
+        """Drop all that waits: what comes next does not belong to it, for time jumped (see ``Node.jumped``)."""
+        self._counts["jumps"] += 1
+        for name, queue in self._queues.items():
+            self._counts[f"dropped/{name}"] += len(queue)
+            queue.clear()
+        self._last_ns.clear()
+
     @property
     def counts(self) -> dict[str, int]:
         """Counters: ``paired``, ``out_of_order``, ``jumps``, and ``received/INPUT`` and ``dropped/INPUT`` for each."""

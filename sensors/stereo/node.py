@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from selfcue.errors import BadInputError
-from selfcue.messages import CameraInfo, Estimate, Image, Trust
+from selfcue.messages import CameraInfo, Estimate, Image, JournalEvent, Trust
 from selfcue.node import Link, Node
 from selfcue.sensors.calibration import StereoGeometry, stereo_geometry
 from selfcue.sensors.message_state import messages_from_state, messages_to_state
@@ -85,6 +85,9 @@ class StereoNode(Node):
         link.subscribe("stereo/right/camera_info", CameraInfo, lambda info: self._take_info("right", info), keep=1)
         link.subscribe("stereo/left/image", Image, lambda image: self._take_image("left", image), keep=4)
         link.subscribe("stereo/right/image", Image, lambda image: self._take_image("right", image), keep=4)
+
+    def jumped(self, jump: JournalEvent) -> None:  # noqa: ARG002 - any jump parts what waits from what comes
+        self._sync.begin_anew()
 
     def step(self, now_ns: int) -> None:
         """Notice that frames or pairs stopped."""

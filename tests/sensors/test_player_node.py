@@ -88,18 +88,21 @@ def test_a_part_of_the_log(tmp_path: Path, drive: Path, settings: dict[str, Any]
 
 def test_some_topics_only(tmp_path: Path, drive: Path) -> None:
     loop, ticks = played(tmp_path, drive, topics=("lidar/depth", IMAGES[0]))
-    assert loop.topics() == {"lidar/depth", IMAGES[0]}
+    assert loop.topics() == {"lidar/depth", IMAGES[0]}  # and nothing said of jumps
     assert len(ticks) == 4 + DRAIN_TICKS
 
 
 def test_looping_goes_on_in_time_and_does_not_repeat_the_calibration(tmp_path: Path, drive: Path) -> None:
     loop, ticks = played(tmp_path, drive, loop=True, stop_after_frames=10)
-    assert len(ticks) == 10 + DRAIN_TICKS
+    assert len(ticks) == 10 + 2 + DRAIN_TICKS  # two loops were announced
     assert all(later > earlier for earlier, later in itertools.pairwise(ticks))
     lefts = stamps(loop, IMAGES[0])
     assert lefts[4] - lefts[3] == 500 // 3  # one mean step of the log
     assert [stamp - lefts[4] for stamp in lefts[4:8]] == [0, 100, 200, 500]
     assert len(loop.published(INFOS[0])) == 1
+    assert [(event.detail["reason"], event.detail["to_s"]) for event in loop.published("clock/jump")] == [
+        ("loop", 0.0)
+    ] * 2
 
 
 @pytest.mark.parametrize("cut", [0, 1, 3, 4, 5, 6])

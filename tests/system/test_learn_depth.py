@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -78,6 +79,43 @@ def test_a_drive_is_learned_scored_and_reported(learn: Callable[..., Result], dr
         assert 0 < frozen[cue]["abs_rel"] < 1
     for name in ("report/curve.png", "report/depth.png", "learner/student.safetensors", "log/0000.mcap"):
         assert (tmp_path / "r" / name).stat().st_size > 5_000
+
+
+def weights_of(run: Path) -> str:
+    return hashlib.sha256((run / "learner" / "student.safetensors").read_bytes()).hexdigest()
+
+
+def test_replayed_twice_the_weights_are_the_same_to_the_bit(
+    learn: Callable[..., Result], drive: Path, tmp_path: Path
+) -> None:
+    """And neither how nodes are grouped into processes nor a pace makes a difference."""
+    assert learn(str(drive), "--json", "--out", "a")[0] == 0
+    words = ["run", "learn_depth", "--path", str(drive), "--one-process", "--json", "--out", "b"]
+    done = subprocess.run(
+        [sys.executable, "-m", "selfcue", *words],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert weights_of(tmp_path / "a") == weights_of(tmp_path / "b")
+    assert learn(str(drive), "--seed", "1", "--json", "--out", "c")[0] == 0
+    assert weights_of(tmp_path / "c") != weights_of(tmp_path / "a")
+
+
+@pytest.mark.slow
+def test_the_real_drive_replayed_twice_gives_the_same_weights(learn: Callable[..., Result], tmp_path: Path) -> None:
+    root = os.environ.get("SELFCUE_DATA")
+    if not root or not (Path(root) / "kitti_raw_stereo_lidar").is_dir():
+        pytest.skip("SELFCUE_DATA with kitti_raw_stereo_lidar is not here")
+    for run in ("a", "b"):
+        code, _, err = learn(
+            str(Path(root) / "kitti_raw_stereo_lidar"), "--end", "30", "--learn-until", "24", "--json", "--out", run
+        )
+        assert (code, err) == (0, "")
+    assert weights_of(tmp_path / "a") == weights_of(tmp_path / "b")
 
 
 @pytest.mark.parametrize(
