@@ -14,7 +14,7 @@ from selfcue.cell import Cell
 from selfcue.foreign import TOPIC as CLOCK_TOPIC
 from selfcue.foreign import ForeignClocks
 from selfcue.health import SIGN_TOPIC, Vitals
-from selfcue.messages import Message, NodeHealth
+from selfcue.messages import ClockOffset, Health, Message, NodeHealth
 
 PERIOD_S = 1.0
 UNCOUNTED = (SIGN_TOPIC, health.TOPIC, CLOCK_TOPIC)
@@ -51,6 +51,12 @@ class Reporter:
         self._said_s = time.monotonic()
         self._used_s = 0.0
         self._sent: dict[str, int] = {}
+
+    @property
+    def topics(self) -> list[tuple[str, type[Message]]]:
+        """What a host says by itself."""
+        own: list[tuple[str, type[Message]]] = [(SIGN_TOPIC, NodeHealth), (health.TOPIC, Health)]
+        return own if self._foreign is None else [*own, (CLOCK_TOPIC, ClockOffset)]
 
     def heard(self, inbox: list[tuple[str, Message]]) -> None:
         """Note what came in."""
