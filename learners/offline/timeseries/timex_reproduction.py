@@ -25,18 +25,25 @@ from selfcue.optional import require
 SYNTHETIC = ("freqshapes", "seqcomb-mv", "lowvar")
 REAL = ("gunpoint", "italypower", "basicmotions", "arrowhead")
 LEARN, TEST = 1000, 1000
+LONG = TimeXConfig(
+    classifier="cnn", classifier_epochs=25, width=32, mask_layers=1, epochs=40, batch=16, lr=3e-3
+)  # fmt: skip
 SETTINGS = {
-    "freqshapes": TimeXConfig(),
-    "seqcomb-mv": TimeXConfig(),
-    "lowvar": TimeXConfig(),
+    "freqshapes": TimeXConfig(classifier_epochs=50, classifier_lr=0.01, feed=16, epochs=30, lr=3e-3),
+    "seqcomb-mv": LONG,
+    "lowvar": LONG,
 }
 """Of the classifier and the explanation for each set with known truth."""
-REAL_SETTINGS = TimeXConfig()
-SOURCE = "Queen et al., NeurIPS 2023, main table, from memory to 0.01; 5,000 series to learn from, here 1,000"
+REAL_SETTINGS = TimeXConfig(
+    classifier_epochs=200, classifier_lr=5e-3, epochs=100, batch=16, lr=3e-3
+)  # fmt: skip
+NONE = Published(None, "the paper learns from 5,000 series with a transformer on a GPU: not comparable")
 
 NOTE = (
     "Per series over samples and sensors, averaged; series of the null class have no truth and do not count. All arms "
-    "of a seed explain one classifier. Settings were chosen on seeds of their own (from 100 on)."
+    "of a seed explain one classifier. On freqshapes that is a transformer, as in the paper; on the other two it is a "
+    "small convolutional net: with 1,000 series and two minutes a transformer stayed below an F1 of 0.6 on seqcomb-mv, "
+    "and what a poor classifier decides by is not the truth. Settings were chosen on seeds of their own (from 100 on)."
 )
 
 
@@ -151,11 +158,7 @@ def experiments() -> list[Experiment]:
         arms=(ours, *baselines),
         metric="auprc",
         seeds=3,
-        published={
-            "freqshapes": Published(0.83, SOURCE),
-            "seqcomb-mv": Published(0.69, SOURCE),
-            "lowvar": Published(0.87, SOURCE),
-        },
+        published=dict.fromkeys(SYNTHETIC, NONE),
         claims=(
             *(Reaches(f"classifier-{data}", "timex", data, 0.9, metric="classifier f1") for data in SYNTHETIC),
             *(Ahead(f"mv-{way}", "timex", way, ("seqcomb-mv",), by=0.15, surely=True) for way in ways),
@@ -176,9 +179,6 @@ def experiments() -> list[Experiment]:
             _timex("labels alone", consistency="none"),
             _timex("contrast", consistency="contrast"),
             _timex("soft masks", straight_through=False),
-            _timex("no labels", label_weight=0.0),
-            _timex("frozen explainer", explainer="frozen"),
-            _timex("random explainer", explainer="random"),
         ),
         metric="auprc",
         seeds=3,
