@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,18 +27,15 @@ from selfcue.optional import require
 SYNTHETIC = ("freqshapes", "seqcomb-mv", "lowvar")
 REAL = ("gunpoint", "italypower", "basicmotions", "arrowhead")
 LEARN, TEST = 1000, 1000
-LONG = TimeXConfig(
-    classifier="cnn", classifier_epochs=25, width=32, mask_layers=1, epochs=40, batch=16, lr=3e-3
-)  # fmt: skip
+LONG = TimeXConfig(classifier="cnn", classifier_epochs=25, width=32, mask_layers=1, epochs=40, batch=16, lr=3e-3)
+SHORT = TimeXConfig(classifier_epochs=200, classifier_lr=5e-3, epochs=100, batch=16, lr=3e-3)
 SETTINGS = {
     "freqshapes": TimeXConfig(classifier_epochs=50, classifier_lr=0.01, feed=16, epochs=30, lr=3e-3),
     "seqcomb-mv": LONG,
     "lowvar": LONG,
+    **dict.fromkeys(REAL, SHORT),
 }
-"""Of the classifier and the explanation for each set with known truth."""
-REAL_SETTINGS = TimeXConfig(
-    classifier_epochs=200, classifier_lr=5e-3, epochs=100, batch=16, lr=3e-3
-)  # fmt: skip
+"""Of classifier and explanation for each set."""
 NONE = Published(None, "the paper learns from 5,000 series with a transformer on a GPU: not comparable")
 
 NOTE = (
@@ -52,7 +51,6 @@ class Explained:
     """A classifier and the windows on which its explanations are judged.
 
     Attributes:
-        settings: of TimeX for this set.
         data: labelled windows that classifier and explanation learn from.
         test: windows without labels.
         truth: (M,) their classes.
@@ -62,7 +60,6 @@ class Explained:
         stand_in: (M, T, D) drawn from ``data``'s distribution at each step: in place of what a score does not keep.
     """
 
-    settings: TimeXConfig
     data: Windows
     test: Windows
     truth: npt.NDArray[np.int64]
@@ -86,16 +83,19 @@ class Run:
     Attributes:
         way: timex, or how captum attributes.
         change: settings of TimeX that differ from the set's own.
+        settings: by set; those of the classifier, which all ways explain, are among them.
     """
 
-    way: Way | str = "timex"
-    change: dict[str, object] = field(default_factory=dict)
+    way: Way | Literal["timex"] = "timex"
+    change: Mapping[str, object] = field(default_factory=dict)
+    settings: Mapping[str, TimeXConfig] = field(default_factory=lambda: SETTINGS)
 
     def __call__(self, trial: Trial) -> Figures:
         task: Explained = trial.task
         figures: dict[str, float] = {}
         if self.way == "timex":
-            method = TimeX(replace(task.settings, **self.change), reference=task.classifier)  # type: ignore[arg-type]
+            config = replace(self.settings[trial.data], **self.change)  # type: ignore[arg-type]
+            method = TimeX(config, reference=task.classifier)
             method.fit(task.data.without_labels(), seed=trial.seed, budget=trial.budget, progress=False)
             scores = method.explain(task.test)
             groups = method.landmarks(task.test)
@@ -104,7 +104,7 @@ class Run:
             figures["follows data"] = follows_data(method, task.test, child(trial.seed, "swap"))
         else:
             rng = child(trial.seed, "scores")
-            scores = attribute(self.way, task.classifier, task.test.x, task.baseline, rng)  # type: ignore[arg-type]
+            scores = attribute(self.way, task.classifier, task.test.x, task.baseline, rng)
         if task.salient is not None:
             figures.update(saliency_scores(scores, task.salient))
         found = task.classes(task.test.x)
@@ -125,24 +125,23 @@ def prepare(data: str, seed: int) -> Explained:
     rng = child(seed, data)
     salient = None
     if data in MAKERS:
-        settings = SETTINGS[data]
         learn, test = MAKERS[data](LEARN, rng), MAKERS[data](TEST, rng)
         given, judged, salient = learn.windows, test.windows, test.salient
         assert judged.y is not None
         truth = judged.y
     else:
-        settings, task = REAL_SETTINGS, catalogue.load(data)
+        task = catalogue.load(data)
         assert isinstance(task, WindowTask)
         given, judged, truth = task.data, task.test, task.truth
-    classifier = TimeX(settings, epochs=0).fit(given, seed=seed, progress=False).net.reference
+    classifier = TimeX(SETTINGS[data], epochs=0).fit(given, seed=seed, progress=False).net.reference
     assert isinstance(classifier, nn.Module)
     mean, deviation = given.x.mean(0), given.x.std(0)
     stand_in = (mean + deviation * rng.standard_normal(judged.x.shape, dtype=np.float32)).astype(np.float32)
-    return Explained(settings, given, judged.without_labels(), truth, salient, classifier.eval(), mean, stand_in)
+    return Explained(given, judged.without_labels(), truth, salient, classifier.eval(), mean, stand_in)
 
 
-def _timex(name: str, role: str = "ablation", **change: object) -> Arm:
-    return Arm(name, role, Run("timex", change))  # type: ignore[arg-type]
+def _timex(name: str, role: Literal["ours", "ablation"] = "ablation", **change: object) -> Arm:
+    return Arm(name, role, Run("timex", change))
 
 
 def experiments() -> list[Experiment]:
