@@ -54,17 +54,20 @@ class ColumnGraph:
     edge_type: Tensor
 
     @classmethod
-    def of(cls, seen: Described, names: Sequence[str], *, k: int, threshold: float, device: str) -> ColumnGraph:
+    def of(
+        cls, seen: Described, names: Sequence[str], *, k: int, floor: float, threshold: float, device: str
+    ) -> ColumnGraph:
         """Return the graph of ``seen`` with one type of edge for each signal of ``names``.
 
         Args:
             k: edges of a type into each column, from those most like it.
+            floor: edges only from columns more alike than this.
             threshold: above 0: edges from all columns at least so similar, in place of the ``k`` first.
         """
         parts = []
         for place, name in enumerate(names):
             value = np.where(seen.apart, seen.signals[SIGNALS.index(name)], -np.inf)
-            edges = similar_enough(value, threshold) if threshold > 0 else most_similar(value, k)
+            edges = similar_enough(value, threshold) if threshold > 0 else most_similar(value, k, floor)
             parts.append((edges, np.full(edges.shape[1], place, dtype=np.int64)))
         index = np.concatenate([edges for edges, _ in parts], axis=1)
         kind = np.concatenate([kinds for _, kinds in parts])
@@ -72,14 +75,14 @@ class ColumnGraph:
         return cls(*tensors)
 
 
-def most_similar(value: npt.NDArray[np.float32], k: int) -> IntArray:
-    """Return (2, E): into each column a from the ``k`` columns b with the highest value[a, b] > 0; first of equals.
+def most_similar(value: npt.NDArray[np.float32], k: int, floor: float) -> IntArray:
+    """Return (2, E): into each column a from the ``k`` columns b of highest value[a, b] > ``floor``; first of equals.
 
-    The authors admit all values above -1, so that a column that is like none gets edges from any; not so here.
+    The authors' floor is -1: a column that is like none then gets edges from the first ``k`` that there are.
     """
     n = len(value)
     order = np.argsort(-value, axis=1, kind="stable")[:, : min(k, n)]
-    kept = np.take_along_axis(value, order, axis=1) > 0
+    kept = np.take_along_axis(value, order, axis=1) > floor
     target = np.broadcast_to(np.arange(n)[:, None], order.shape)
     return np.stack((order[kept], target[kept])).astype(np.int64)
 

@@ -33,6 +33,7 @@ class OmniMatchConfig:
     Attributes:
         signals: what makes edges: jaccard, contained, contains, rare, words, spread, quantiles.
         k: edges of a signal into each column, from those most like it.
+        floor: no edges from columns as little alike as this; the authors' -1 gives all columns k edges of each signal.
         threshold: above 0: edges from all columns so similar, in place of the k first.
         layers: graph convolutions; 0: a column's own profile alone.
         dim: width of a column's vector.
@@ -52,6 +53,7 @@ class OmniMatchConfig:
 
     signals: tuple[str, ...] = SIGNALS
     k: int = 3
+    floor: float = 0.0
     threshold: float = 0.0
     layers: int = 2
     dim: int = 128
@@ -75,13 +77,13 @@ class OmniMatchConfig:
         if min(self.k, self.dim, self.pairs, self.lakes, self.rows - 1, self.epochs) < 1 or self.layers < 0:
             raise BadInputError(f"k, dim, pairs, lakes and epochs must be 1 at least, rows 2, layers 0; got {self}")
         shares = (self.noise, self.typos, self.min_uniqueness)
-        if min(*shares, self.threshold) < 0 or max(shares) > 1 or self.margin <= 0:
-            raise BadInputError(f"noise, typos and min_uniqueness are shares, margin is above 0; got {self}")
+        if min(*shares, self.threshold) < 0 or max(shares) > 1 or self.margin <= 0 or self.floor < -1:
+            raise BadInputError(f"noise, typos, min_uniqueness are shares, margin > 0, floor >= -1; got {self}")
 
     @classmethod
     def paper(cls, data: str = "") -> OmniMatchConfig:  # noqa: ARG003 - the same for all
         """Return the authors' size (arXiv 2403.07653); how many pairs they made of a table is ours."""
-        return cls(signals=PAPER_SIGNALS, dim=256, epochs=30)
+        return cls(signals=PAPER_SIGNALS, floor=-1.0, dim=256, epochs=30)
 
     @property
     def recipe(self) -> Recipe:
@@ -240,4 +242,6 @@ class OmniMatch(TorchMethod[TableLake, OmniMatchConfig]):
 
     def _graph(self, seen: Described, device: str) -> ColumnGraph:
         config = self.config
-        return ColumnGraph.of(seen, config.signals, k=config.k, threshold=config.threshold, device=device)
+        return ColumnGraph.of(
+            seen, config.signals, k=config.k, floor=config.floor, threshold=config.threshold, device=device
+        )

@@ -69,7 +69,7 @@ def test_losses_without_pairs_say_so():
 
 def graph_and_net(**settings):
     seen = Described.of(columns_of(fleet_lake()))
-    graph = ColumnGraph.of(seen, SIGNALS, k=2, threshold=0.0, device="cpu")
+    graph = ColumnGraph.of(seen, SIGNALS, k=2, floor=0.0, threshold=0.0, device="cpu")
     torch.manual_seed(0)
     net = ColumnNet(graph.x.shape[1], n_types=len(SIGNALS), dim=5, **settings)
     net.scale_to(graph.x)
@@ -129,7 +129,7 @@ def test_edges_join_tables_never_columns_of_one():
     names = [column.table for column in seen.columns]
     assert graph.edge_index.shape[1] > 0
     assert not [1 for u, v in graph.edge_index.T.tolist() if names[u] == names[v]]
-    strict = ColumnGraph.of(seen, ("jaccard",), k=2, threshold=0.9, device="cpu")
+    strict = ColumnGraph.of(seen, ("jaccard",), k=2, floor=0.0, threshold=0.9, device="cpu")
     assert {int(t) for t in strict.edge_type} <= {0}
     for u, v in strict.edge_index.T.tolist():
         assert seen.signals[0, v, u] >= 0.9

@@ -166,7 +166,8 @@ def test_a_column_of_nothing_is_passed_over(fitted):
         ({"rows": 1}, "rows 2"),
         ({"layers": -1}, "layers 0"),
         ({"noise": 1.5}, "are shares"),
-        ({"margin": 0.0}, "margin is above 0"),
+        ({"margin": 0.0}, "margin > 0"),
+        ({"floor": -2.0}, "floor >= -1"),
     ],
 )
 def test_wrong_settings_are_refused(change, said):

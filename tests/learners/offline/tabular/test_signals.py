@@ -218,15 +218,15 @@ def test_profiles_count_characters():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(2, 7), st.integers(1, 4), st.integers(0, 2**31 - 1))
-def test_each_column_gets_edges_from_those_most_like_it(n, k, seed):
+@given(st.integers(2, 7), st.integers(1, 4), st.sampled_from([-1.0, 0.0, 1.5]), st.integers(0, 2**31 - 1))
+def test_each_column_gets_edges_from_those_most_like_it(n, k, floor, seed):
     rng = np.random.default_rng(seed)
     value = rng.integers(-1, 4, (n, n)).astype(np.float32)
     np.fill_diagonal(value, -np.inf)
-    edges = most_similar(value, k)
+    edges = most_similar(value, k, floor)
     for v in range(n):
         sources = edges[0, edges[1] == v]
-        ranked = sorted((u for u in range(n) if value[v, u] > 0), key=lambda u: (-value[v, u], u))
+        ranked = sorted((u for u in range(n) if value[v, u] > floor), key=lambda u: (-value[v, u], u))
         assert sources.tolist() == ranked[:k]
     assert {tuple(e) for e in similar_enough(value, 2.0).T.tolist()} == {
         (u, v) for v in range(n) for u in range(n) if value[v, u] >= 2.0
