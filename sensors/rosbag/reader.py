@@ -10,11 +10,10 @@ from typing import Any, ClassVar
 from selfcue.errors import BadInputError, SelfcueError
 from selfcue.messages import MESSAGE_TYPES, Message
 from selfcue.optional import require
-from selfcue.record.convert import from_ros
 from selfcue.record.entry import TopicInfo
 from selfcue.record.log_source import latched_among, static_among
 from selfcue.record.stamp_order import Entry, in_stamp_order, stamped
-from selfcue.sensors.rosbag.types import Values, our_type, reader_of, schema_of
+from selfcue.sensors.rosbag.types import VELODYNE_DEFINITIONS, Values, message_of, our_type, reader_of, schema_of
 
 _BAG1 = b"#ROSBAG V"
 _SQLITE = b"SQLite format 3\x00"
@@ -101,6 +100,8 @@ class RosbagReader:
         """Open the bag with rosbags; whatever it says of a damaged one becomes one line."""
         with _clear_errors(self._path), ExitStack() as stack:
             store = self._typesys.get_typestore(self._typesys.Stores.ROS2_HUMBLE)
+            for name, text in VELODYNE_DEFINITIONS.items():
+                store.register(self._typesys.get_types_from_msg(text, name))
             yield stack.enter_context(self._highlevel.AnyReader([self._path], default_typestore=store))
 
     def _note(self, connection: Any, typestore: Any) -> None:
@@ -130,7 +131,7 @@ class RosbagReader:
                     readers[msgtype] = reader_of(msgtype, bag.typestore.fielddefs)
                 values = readers[msgtype](bag.deserialize(raw, msgtype))
                 try:
-                    message = from_ros(schema_of(msgtype), values, source=_source(connection))
+                    message = message_of(msgtype, values, _source(connection))
                 except BadInputError as error:
                     raise BadInputError(f"{self._path}: {topic} at {log_time_ns} ns: {error}") from error
                 yield topic, message, log_time_ns

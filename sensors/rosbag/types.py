@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from selfcue.record.convert import BY_SCHEMA
+from selfcue.messages import Message, PointCloud
+from selfcue.record.convert import BY_SCHEMA, from_ros
+from selfcue.record.fields import stamp_of
 from selfcue.record.msgdef import full_name
 
 Values = dict[str, Any]
 _RENAMED = {"tf/msg/tfMessage": "tf2_msgs/msg/TFMessage"}
 """ROS 1 names of types that are the same under another name today."""
+VELODYNE_SCAN = "velodyne_msgs/msg/VelodyneScan"
+VELODYNE_DEFINITIONS = {
+    "velodyne_msgs/msg/VelodynePacket": "builtin_interfaces/Time stamp\nuint8[1206] data\n",
+    VELODYNE_SCAN: "std_msgs/Header header\nvelodyne_msgs/VelodynePacket[] packets\n",
+}
+"""Of the package ``velodyne_msgs``, for bags without definitions."""
 
 
 def schema_of(msgtype: str) -> str:
@@ -21,6 +29,8 @@ def schema_of(msgtype: str) -> str:
 
 def our_type(msgtype: str) -> str:
     """Return the name of our message for a recorded type; empty where we have none."""
+    if schema_of(msgtype) == VELODYNE_SCAN:
+        return PointCloud.__name__
     converter = BY_SCHEMA.get(schema_of(msgtype))
     return converter.kind.__name__ if converter else ""
 
@@ -51,3 +61,17 @@ def reader_of(msgtype: str, fielddefs: Mapping[str, Any]) -> Callable[[Any], Val
         return values
 
     return read
+
+
+def message_of(msgtype: str, values: Values, source: str) -> Message:
+    """Return our message; the raw packets of a Velodyne become its points.
+
+    Raises:
+        BadInputError: see ``from_ros`` and ``velodyne.decode``.
+    """
+    if schema_of(msgtype) != VELODYNE_SCAN:
+        return from_ros(schema_of(msgtype), values, source=source)
+    from selfcue.sensors.lidar.velodyne import scan_cloud
+
+    packets = [packet["data"].tobytes() for packet in values["packets"]]
+    return scan_cloud(packets, stamp_of(values["header"]["stamp"]), values["header"]["frame_id"], source)

@@ -144,10 +144,11 @@ def test_recorded_flights_equal_what_pyulog_reads(data: Callable[[str], Path], n
         rows = len(one.data["timestamp"])
         assert len(found) == rows
         total += rows
-        order = sorted(range(rows), key=lambda i, t=one.data["timestamp"]: int(t[i]) or log.start_timestamp)
+        times = [int(time) or log.start_timestamp for time in one.data["timestamp"]]
+        order = sorted(range(rows), key=times.__getitem__)
         columns = {name: column.astype(float) for name, column in one.data.items()}
         for message, i in zip(found, order, strict=True):
-            assert message.stamp_ns == (int(one.data["timestamp"][i]) or log.start_timestamp) * 1000
+            assert message.stamp_ns == times[i] * 1000
             assert all(same(message.values[name], column[i]) for name, column in columns.items())
             assert len(message.values) == len(columns)
     assert total == messages

@@ -1,0 +1,1 @@
+"""LiDARs: their packets decoded, from captures and live."""

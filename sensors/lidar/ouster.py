@@ -1,0 +1,101 @@
+"""Turns of Ouster sensors: packets into clouds; for captures and for live sensors.
+
+Source of the geometry: Ouster Sensor Documentation, "Lidar Range to XYZ".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from selfcue.messages import PointCloud
+from selfcue.sensors.lidar.ouster_metadata import OusterMetadata
+from selfcue.sensors.lidar.ouster_packet import Columns, OusterFormat
+
+FRAME = "os_sensor"
+LIDAR_PORT, IMU_PORT = 7502, 7503
+
+
+class OusterGeometry:
+    """Ranges into points of the sensor's frame (x forward, y left, z up)."""
+
+    def __init__(self, metadata: OusterMetadata) -> None:
+        columns = np.arange(metadata.columns_per_frame)
+        encoder = 2.0 * np.pi * (1.0 - columns / metadata.columns_per_frame)
+        azimuth = -np.radians(metadata.azimuth_deg)[:, None]
+        altitude = np.radians(metadata.altitude_deg)[:, None]
+        turned = encoder[None, :] + azimuth
+        across, up = metadata.beam_offset_m
+        length = float(np.hypot(across, up))
+        direction = np.stack(
+            [np.cos(turned) * np.cos(altitude), np.sin(turned) * np.cos(altitude), np.sin(altitude) + 0 * turned], -1
+        )
+        origin = np.stack([across * np.cos(encoder), across * np.sin(encoder), up + 0 * encoder], -1)[None]
+        rotation, shift = metadata.lidar_to_sensor[:3, :3], metadata.lidar_to_sensor[:3, 3]
+        self._direction = (direction @ rotation.T).astype(np.float32)
+        self._offset = ((origin - length * direction) @ rotation.T + shift).astype(np.float32)
+
+    def points(
+        self, range_mm: npt.NDArray[np.unsignedinteger], numbers: npt.NDArray[np.unsignedinteger]
+    ) -> npt.NDArray[np.float32]:
+        """Return (beams, C, 3) points [m] of ``range_mm`` (beams, C) in the columns ``numbers`` (C,) of the turn."""
+        range_m = range_mm.astype(np.float32) * np.float32(1e-3)
+        return np.asarray(range_m[..., None] * self._direction[:, numbers] + self._offset[:, numbers])
+
+
+class OusterScans:
+    """Packets into clouds of one turn each.
+
+    A point's intensity is SIGNAL, the photons counted, or REFLECTIVITY where the profile has no other.
+    """
+
+    def __init__(self, metadata: OusterMetadata, frame_id: str = FRAME) -> None:
+        self.format = OusterFormat(metadata)
+        self._geometry = OusterGeometry(metadata)
+        self._frame_id = frame_id
+        self._packets: list[Columns] = []
+
+    def feed(self, data: bytes) -> PointCloud | None:
+        """Take a packet; return the cloud of the turn before, where this packet begins another.
+
+        Raises:
+            BadInputError: it is no packet of this sensor and mode.
+        """
+        columns = self.format.decode(data)
+        done = self.flush() if self._packets and self._packets[0].frame != columns.frame else None
+        self._packets.append(columns)
+        return done
+
+    def flush(self) -> PointCloud | None:
+        """Return the cloud of the turn under way, and forget it; None where no packet of it came."""
+        packets, self._packets = self._packets, []
+        return self.cloud(packets) if packets else None
+
+    def cloud(self, packets: Iterable[Columns], *, second: bool = False) -> PointCloud:
+        """Return the points of one turn in the order of measuring, stamped with its first column.
+
+        Args:
+            second: of the second returns (dual-return profiles alone).
+        """
+        suffix = "2" if second else ""
+        points, intensity = [], []
+        measured: list[int] = []
+        all_stamps: list[int] = []
+        for columns in packets:
+            name = f"SIGNAL{suffix}" if f"SIGNAL{suffix}" in columns.fields else f"REFLECTIVITY{suffix}"
+            valid = columns.valid
+            range_mm = columns.fields[f"RANGE{suffix}"][:, valid].T  # column after column
+            seen = range_mm > 0
+            every = self._geometry.points(range_mm.T, columns.numbers[valid]).transpose(1, 0, 2)
+            points.append(every[seen])
+            intensity.append(columns.fields[name][:, valid].T[seen].astype(np.float32))
+            measured.extend(columns.stamps_ns[valid].tolist())
+            all_stamps.append(int(columns.stamps_ns[0]))
+        return PointCloud(
+            stamp_ns=min(measured, default=all_stamps[0]),
+            frame_id=self._frame_id,
+            points=np.concatenate(points).astype(np.float32),
+            intensity=np.concatenate(intensity),
+        )
