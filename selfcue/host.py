@@ -139,7 +139,7 @@ class Host:
         for name, service in services.items():
             self._desk.serve(name, service)
         self._bus.enter(
-            {topic: type_name(kind) for topic, kind in self._cell.topics.items()},
+            {topic: type_name(kind) for topic, kind in [*self._cell.topics.items(), *self._reporter.topics]},
             clock=endpoint,
             desk=self._desk.endpoint,
             calls=self._desk.types,
