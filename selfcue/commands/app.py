@@ -10,7 +10,7 @@ import typer.core
 from typer.main import get_command
 
 from selfcue import __version__, plugins
-from selfcue.commands import clock, doctor, node, param, record, replay, report, run, top, topic, unit
+from selfcue.commands import clock, doctor, node, param, record, replay, report, run, top, topic, unit, view
 from selfcue.errors import SelfcueError
 
 
@@ -54,6 +54,7 @@ def build() -> Any:
     app.command("doctor")(doctor.doctor)
     app.command("unit")(unit.unit)
     app.command("top")(top.top)
+    app.command("view")(view.view)
     app.command("clock")(clock.clock)
     app.add_typer(topic.app, name="topic")
     app.add_typer(node.app, name="node")

@@ -3,72 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
 import typer
 
 from selfcue import health
-from selfcue.commands.listen import NOBODY, cards_present, plain, tool_bus
+from selfcue.commands.listen import NOBODY, cards_present, tool_bus
 from selfcue.errors import BadInputError
 from selfcue.health import SIGN_TOPIC
 from selfcue.launcher import STATUS_TOPIC
-from selfcue.messages import Health, Message, NodeHealth, ProcessStatus
+from selfcue.view.overview import Overview
 
 _ONCE_S = 2.6  # two words of everybody, and so one measured rate
-_GONE_S = 3.5
-
-
-@dataclass
-class Overview:
-    """The newest word of everyone. ``at_s``: when each process was last heard (monotonic seconds)."""
-
-    signs: dict[str, NodeHealth] = field(default_factory=dict)
-    at_s: dict[str, float] = field(default_factory=dict)
-    health: dict[tuple[str, str, str], Health] = field(default_factory=dict)
-    statuses: dict[str, ProcessStatus] = field(default_factory=dict)
-
-    def take(self, message: Message) -> None:
-        if isinstance(message, NodeHealth):
-            self.signs[message.host] = message
-            self.at_s[message.host] = time.monotonic()
-        elif isinstance(message, Health):
-            self.health[message.source, message.kind, message.name] = message
-        elif isinstance(message, ProcessStatus):
-            self.statuses[message.process] = message
-
-    def processes(self) -> list[dict[str, Any]]:
-        """Return a row per process; one that has fallen silent is said to be."""
-        rows = []
-        for name in sorted({*self.signs, *self.statuses, *(card.name for card in cards_present() if card.nodes)}):
-            sign, status = self.signs.get(name), self.statuses.get(name)
-            silent_s = time.monotonic() - self.at_s[name] if name in self.at_s else math.inf
-            state: str = status.state if status else "up"
-            if state == "up" and silent_s > _GONE_S:
-                state = "silent"
-            rows.append(
-                {
-                    "process": name,
-                    "state": state,
-                    "pid": status.pid if status else 0,
-                    "restarts": status.restarts if status else 0,
-                    "cpu_share": round(sign.cpu_share, 3) if sign else None,
-                    "rss_bytes": sign.rss_bytes if sign else None,
-                    "drops": sum(sign.drops.values()) if sign else None,
-                    "nodes": list(sign.nodes) if sign else [],
-                }
-            )
-        return rows
-
-    def parts(self) -> list[dict[str, Any]]:
-        """Return a row per topic, input and node; what is not well comes first."""
-        order = {"stale": 0, "slow": 1, "ok": 2}
-        found = sorted(self.health.values(), key=lambda one: (order[one.level], one.kind, one.name, one.source))
-        names = ("kind", "name", "level", "reason", "asked_hz", "measured_hz", "age_s", "drops", "temperature_c")
-        return [{"process": one.source, **{name: plain(getattr(one, name)) for name in names}} for one in found]
 
 
 def top(
@@ -92,15 +40,16 @@ def top(
         while time.monotonic() < deadline:
             _listen(bus, overview)
     if as_json:
-        typer.echo(
-            json.dumps(
-                {"processes": overview.processes(), "health": overview.parts(), "temperatures_c": temperatures()}
-            )
-        )
+        found = {"processes": overview.processes(_present()), "health": overview.parts()}
+        typer.echo(json.dumps({**found, "temperatures_c": temperatures()}))
     else:
         from rich.console import Console
 
         Console().print(_picture(overview))
+
+
+def _present() -> list[str]:
+    return [card.name for card in cards_present() if card.nodes]
 
 
 def _listen(bus: Any, overview: Overview) -> None:
@@ -127,7 +76,7 @@ def _picture(overview: Overview) -> Any:
     from rich.table import Table
 
     processes = Table("process", "state", "pid", "cpu", "MB", "drops", "restarts", "nodes", box=None)
-    for row in overview.processes():
+    for row in overview.processes(_present()):
         colour = "green" if row["state"] in ("up", "ended") else "red"
         cpu = "" if row["cpu_share"] is None else f"{row['cpu_share']:.2f}"
         memory = "" if row["rss_bytes"] is None else f"{row['rss_bytes'] / 1e6:.0f}"

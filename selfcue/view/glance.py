@@ -6,7 +6,7 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
-from selfcue.messages import AgentStatus, JournalEvent, LearnerStatus, Message, NodeHealth
+from selfcue.messages import AgentStatus, JournalEvent, LearnerStatus, Message, NodeHealth, ProcessStatus
 
 _NS = 1e9
 _RECENT = 6
@@ -41,6 +41,8 @@ class Glance:
 
     def take(self, message: Message) -> bool:
         """Take in one message; return whether it is news: another state of the agent, or a fault or a final word."""
+        if isinstance(message, ProcessStatus):  # the supervisor's, on the wall's time whatever the system's is
+            return False
         self.first_ns = message.stamp_ns if self.first_ns is None else self.first_ns
         self.now_ns = max(self.now_ns, message.stamp_ns)
         if isinstance(message, AgentStatus):

@@ -1,0 +1,129 @@
+"""``selfcue view``: the status page of a running system, or of a log, in the browser."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+import webbrowser
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from selfcue.bus import Bus
+from selfcue.clock import Pacer
+from selfcue.commands.listen import cards_present, tool_bus
+from selfcue.errors import UsageError
+from selfcue.launcher import STATUS_TOPIC
+from selfcue.qos import Qos
+from selfcue.record.sources import open_source
+from selfcue.view.board import Board
+from selfcue.view.server import StatusServer
+
+_LOOK_S = 0.5
+_WAIT_S = 0.05
+_ONCE_S = 2.6  # two words of everybody, and so one measured rate
+
+
+def view(
+    log: Path | None = typer.Argument(None, help="A log of any known format, or a run's folder; none: what runs now."),
+    port: int = typer.Option(8765, min=0, max=65535, help="Port of the page; 0 takes a free one."),
+    host: str = typer.Option("127.0.0.1", help="Address of the page; loopback only."),
+    browser: bool = typer.Option(False, "--open", help="Open the browser too."),
+    rate: float = typer.Option(1.0, min=0.0, help="Of a log: this many times real time; 0: as fast as it can be read."),
+    as_json: bool = typer.Option(False, "--json", help="Listen for a moment, print the state as JSON once, and end."),
+) -> None:
+    """Show streams, estimates, learning curves, trust, map and path on a page in the browser.
+
+    The page is served to this machine alone and needs nothing installed. From another machine:
+    `ssh -L 8765:127.0.0.1:8765 robot`, then open http://127.0.0.1:8765/ there.
+
+    The viewer is a process of its own that takes the newest and skips what it cannot keep up with: closing, stopping
+    or slowing it holds nobody up. Ctrl-C ends it; the system does not notice.
+
+    Examples: `selfcue view` beside a run; `selfcue view runs/drone_depth-DATE --rate 4`.
+    """
+    board = Board(f"selfcue: {log}" if log else "selfcue")
+    feed = _log_feed(board, log, rate) if log else _live_feed(board)
+    if as_json:
+        if log:
+            raise UsageError("--json shows what runs now; of a log use: selfcue log info LOG --json")
+        deadline = time.monotonic() + _ONCE_S
+        for _ in feed:
+            if time.monotonic() > deadline:
+                break
+        feed.close()
+        typer.echo(json.dumps(board.state()))
+        return
+    server = StatusServer(board, host=host, port=port)
+    try:
+        with _stopped() as stop:
+            typer.echo(f"{server.url}  (Ctrl-C ends)")
+            if browser:
+                webbrowser.open(server.url)
+            for _ in feed:
+                if stop.is_set():
+                    break
+            while not stop.is_set():  # a log is over; its last state stays to be looked at
+                stop.wait(_LOOK_S)
+    finally:
+        feed.close()
+        server.close()
+
+
+def _live_feed(board: Board) -> Generator[None, None, None]:
+    """Feed ``board`` with all that is published; yields often."""
+    with tool_bus() as bus:
+        wanted: set[str] = set()
+        looked_s = 0.0
+        while True:
+            if time.monotonic() - looked_s > _LOOK_S:
+                looked_s = time.monotonic()
+                board.present(_subscribe_new(bus, wanted))
+            bus.connect_present(every_s=0.25)
+            bus.forget_gone()
+            for one in bus.poll(_WAIT_S):
+                board.take(one.topic, one.message)
+            yield
+
+
+def _subscribe_new(bus: Bus, wanted: set[str]) -> list[str]:
+    """Subscribe to topics that were not there before; return the processes that have nodes."""
+    cards = cards_present()
+    for topic in {STATUS_TOPIC, *(topic for card in cards for topic in card.topics)} - wanted:
+        wanted.add(topic)
+        bus.subscribe(topic, _qos(topic))
+    return [card.name for card in cards if card.nodes]
+
+
+def _qos(topic: str) -> Qos:
+    """Of pictures the newest will do; of events and words of health each counts."""
+    return Qos.keep(200) if topic.startswith(("journal", "health", "node/", "system/")) else Qos.latest()
+
+
+def _log_feed(board: Board, log: Path, rate: float) -> Generator[None, None, None]:
+    """Feed ``board`` with the messages of ``log`` at ``rate``; yields often."""
+    source, pacer = open_source(log), Pacer(rate)
+    for stamp_ns, topic, message in source.messages():
+        while (wait_s := pacer.wait_s(stamp_ns)) > 0:
+            time.sleep(min(wait_s, _WAIT_S))
+            yield
+        board.take(topic, message)
+        yield
+
+
+@contextmanager
+def _stopped() -> Iterator[threading.Event]:
+    """Yield what is set by Ctrl-C or TERM."""
+    stop = threading.Event()
+    before: dict[signal.Signals, Callable[..., object] | int | None] = {
+        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
