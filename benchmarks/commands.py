@@ -14,6 +14,7 @@ from selfcue.errors import UsageError
 NAMES = {
     "first-flight": "selfcue.benchmarks.first_flight",
     "bus": "selfcue.benchmarks.bus",
+    "logs": "selfcue.benchmarks.logs",
     "offline": "selfcue.benchmarks.offline",
 }
 

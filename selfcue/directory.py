@@ -157,7 +157,7 @@ class FolderDirectory:
         """Remove what processes left that were killed: cards, sockets and shared memory carry their pid."""
         self.cards()
         shm.reap()
-        for path in self.folder.iterdir():
+        for path in self.folder.glob("*"):  # whoever left last may have taken the folder along
             pid = path.stem.rpartition("." if path.suffix == ".tmp" else "-")[2]
             if path.suffix in _LEFT and pid.isdigit() and not _runs(int(pid)):
                 path.unlink(missing_ok=True)
