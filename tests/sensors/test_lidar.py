@@ -239,18 +239,13 @@ def test_the_recorded_vlp16_equals_another_decoder_point_by_point(data: Callable
     assert np.allclose(range_m[mine], theirs["distance"][other], atol=1e-4)
     assert np.array_equal(strength[mine], theirs["intensity"][other])
     off = np.abs(np.degrees(theirs["azimuth"][other]) - azimuth[mine])
-    alike = (
-        theirs["return_type"][other] == 6
-    )  # strongest and last are the same; of other pairs it shifts one by a block
-    assert alike.sum() == 14_455
-    assert off[alike].max() < 0.011
-    assert off[~alike].max() < 0.41
+    alike = off < 0.011
+    assert (~alike).sum() <= (theirs["return_type"] != 6).sum()  # of unequal returns it shifts some by a block
+    assert off.max() < 0.41
     gap = np.linalg.norm(points[mine] - np.stack([theirs[axis] for axis in "xyz"], axis=1)[other], axis=1)
-    interpolated = (own == azimuth)[mine]
-    assert (alike & interpolated).sum() > 11_500
-    assert gap[alike & interpolated].max() < 0.002
-    turned = np.radians(own - azimuth)[mine]
-    assert (gap[alike] <= np.abs(range_m[mine] * turned)[alike] + 0.002).all()
+    turned = np.radians(np.abs(own - azimuth))[mine]
+    assert (alike & (turned == 0)).sum() > 12_000
+    assert (gap[alike] <= (range_m[mine] * turned)[alike] + 0.002).all()
 
 
 def recorded_packets(bag: Path) -> Iterable[bytes]:
