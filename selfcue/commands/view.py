@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
 import time
 import webbrowser
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from pathlib import Path
 
 import typer
@@ -60,15 +57,13 @@ def view(
         return
     server = StatusServer(board, host=host, port=port)
     try:
-        with _stopped() as stop:
-            typer.echo(f"{server.url}  (Ctrl-C ends)")
-            if browser:
-                webbrowser.open(server.url)
-            for _ in feed:
-                if stop.is_set():
-                    break
-            while not stop.is_set():  # a log is over; its last state stays to be looked at
-                stop.wait(_LOOK_S)
+        typer.echo(f"{server.url}  (Ctrl-C ends)")
+        if browser:
+            webbrowser.open(server.url)
+        for _ in feed:
+            pass
+        while True:  # a log is over; its last state stays to be looked at
+            time.sleep(_LOOK_S)
     finally:
         feed.close()
         server.close()
@@ -113,17 +108,3 @@ def _log_feed(board: Board, log: Path, rate: float) -> Generator[None, None, Non
             yield
         board.take(topic, message)
         yield
-
-
-@contextmanager
-def _stopped() -> Iterator[threading.Event]:
-    """Yield what is set by Ctrl-C or TERM."""
-    stop = threading.Event()
-    before: dict[signal.Signals, Callable[..., object] | int | None] = {
-        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -85,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not _is_ours(self.headers.get("Host", "")):  # another site's name that leads here (DNS rebinding)
             self._send(403, "text/plain", b"this page is for this machine\n")
         elif where.path == "/":
-            self._send(200, "text/html; charset=utf-8", page())
+            self._send(200, "text/html; charset=utf-8", page(_state(self.board)))
         elif where.path == "/state.json":
             self._send(200, "application/json", _state(self.board))
         elif where.path == "/events":
@@ -136,9 +136,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: a person looks at the page, not at a log of it."""
 
 
-def page() -> bytes:
-    """Return the page."""
-    return resources.files("selfcue").joinpath("view", "page.html").read_bytes()
+def page(state: bytes) -> bytes:
+    """Return the page with the ``state`` (JSON) of now in it, so that it is full at once."""
+    html = resources.files("selfcue").joinpath("view", "page.html").read_bytes()
+    return html.replace(b"{{state}}", state.replace(b"<", b"\\u003c"))
 
 
 def _state(board: Board) -> bytes:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -181,3 +183,39 @@ def test_without_a_system_the_tools_say_so(tool: Tool, monkeypatch: pytest.Monke
     code, _, err = tool(*words)
     assert (code, err.count("\n")) == (3, 1)
     assert "no system runs in this domain" in err
+
+
+def test_view_serves_the_running_system_and_a_browser_shows_it(
+    system: subprocess.Popen[str], folder: Path, tmp_path: Path, tool: Tool
+) -> None:
+    code, out, _ = tool("view", "--json")
+    state = json.loads(out)
+    assert code == 0
+    assert {row["process"]: row["state"] for row in state["processes"]}["beat"] == "up"
+    assert any(row["name"] == "word" or row["kind"] == "node" for row in state["health"])
+    command = [sys.executable, "-m", "selfcue", "view", "--port", "0"]
+    env = {**os.environ, "XDG_RUNTIME_DIR": str(folder / "x"), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, cwd=tmp_path, stdout=-1, stderr=-1, text=True, env=env) as viewer:
+        try:
+            assert viewer.stdout is not None
+            url = viewer.stdout.readline().split()[0]
+            deadline = time.monotonic() + 30
+            while "echo" not in (page := _fetch(url + "state.json")) or '"up"' not in page:
+                assert time.monotonic() < deadline
+            browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+            if browser is not None:
+                words = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+                shown = subprocess.run(
+                    [browser, *words, "--dump-dom", url], capture_output=True, text=True, timeout=120, check=False
+                ).stdout
+                assert ">echo (echo)</td>" in shown
+                assert 'class="up"' in shown
+        finally:
+            viewer.send_signal(signal.SIGINT)
+            assert viewer.wait(10) == 130
+    assert system.poll() is None
+
+
+def _fetch(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return str(answer.read().decode())
