@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from selfcue.record.commands import app
 from selfcue.record.run_log import open_log as open_mcap
 from selfcue.record.transcribe import CONVERTED, Part, transcribe
 from selfcue.record.writer import LogWriter
-from selfcue.sensors.readers import open_log
+from selfcue.sensors.player_node import PlayerNode, PlayerParams
+from selfcue.sensors.readers import moments, open_log
+from selfcue.testing import LoopSystem
 
 MS = 1_000_000
 SECOND = 1000 * MS
@@ -280,28 +283,60 @@ def test_plot_draws_fields_and_timing(flight: Path, tmp_path: Path) -> None:
 RECORDED = {
     "ros_logs/evo/tf_example.bag": "rosbag",
     "ros_logs/evo/tf_example": "rosbag",
-    "ros_logs/evo/ROS_example.bag": "rosbag",
-    "ros_logs/evo/nav2_turtlebot.mcap": "mcap",
     "ros_logs/plotjuggler/tilt_laser.bag": "rosbag",
+    "ros_logs/nebula_vlp16/1673400471837873222": "rosbag",
     "kitti_raw_0048_tiny": "kitti",
     "kitti_odometry_seq1": "kitti",
-    "euroc_imu_leica": "euroc",
+    "lidar_ouster_pcap/OS-0-32-U1_v2.2.0_1024x10.pcap": "lidar_pcap",
+    "lidar_ouster_pcap/OS-1-128_v2.3.0_1024x10_lb_n3.pcap": "lidar_pcap",
 }
+LONGER = {
+    "ros_logs/evo/ROS_example.bag": "rosbag",
+    "ros_logs/evo/nav2_turtlebot.mcap": "mcap",
+    "kitti_raw_stereo_lidar": "kitti",
+    "euroc_imu_leica": "euroc",
+    "ulog_px4/sample.ulg": "ulog",
+    "ulog_px4/sample_log_small.ulg": "ulog",
+    "mavlink_tlog_flight/flight.tlog": "tlog",
+}
+"""Tens of thousands of messages each, minutes in all: ``pytest -m long tests/sensors/test_log_commands.py`` runs them."""
+ALL = [*RECORDED, *(pytest.param(name, marks=pytest.mark.long) for name in LONGER)]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", RECORDED)
+@pytest.mark.parametrize("name", ALL)
 def test_recorded_logs_convert_and_read_back_equal(data: Callable[[str], Path], tmp_path: Path, name: str) -> None:
     folder, _, rest = name.partition("/")
     path = data(folder) / rest
     found = transcribe([path], tmp_path / "out.mcap")
-    source = open_log(path)
-    before, after = by_topic(source.messages()), by_topic(open_log(tmp_path / "out.mcap").messages())
+    before, after = by_topic(open_log(path).messages()), by_topic(open_log(tmp_path / "out.mcap").messages())
     assert {topic: len(ones) for topic, ones in before.items()} == found.counts
     assert found.refused == {}
     assert before == after
     with open_mcap(tmp_path / "out.mcap") as log:
-        assert log.metadata[CONVERTED]["readers"] == RECORDED[name]
+        assert log.metadata[CONVERTED]["readers"] == (RECORDED | LONGER)[name]
+        assert log.complete == (not found.incomplete)
+        assert {topic: info.count for topic, info in log.topics().items()} == found.counts
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_recorded_logs_play(data: Callable[[str], Path], tmp_path: Path, name: str) -> None:
+    """The first 300 moments, through the player: each at its time, nothing left out."""
+    folder, _, rest = name.partition("/")
+    path = data(folder) / rest
+    loop = LoopSystem(tmp_path)
+    player = PlayerNode("player", PlayerParams(str(path), stop_after_frames=300))
+    loop.add(player)
+    loop.activate()
+    ticks: list[int] = []
+    while (now_ns := player.next_tick_ns()) is not None:
+        ticks.append(now_ns)
+        loop.tick(now_ns)
+    expected = list(islice(moments(open_log(path)), 300))
+    assert ticks[: len(expected)] == [moment.stamp_ns for moment in expected]
+    topics = {topic for moment in expected for _, topic, _ in moment.entries}
+    for topic in topics:
+        stamps = [message.stamp_ns for moment in expected for _, its, message in moment.entries if its == topic]
+        assert [message.stamp_ns for message in loop.published(topic)] == stamps
 
 
 def by_topic(entries: Iterator[tuple[int, str, Message]]) -> dict[str, list[str]]:
