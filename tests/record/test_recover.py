@@ -23,6 +23,7 @@ from selfcue.record.file_bytes import FileBytes
 from selfcue.record.reader import LogReader
 from selfcue.record.recover import recover
 from selfcue.record.scan import scan
+from selfcue.record.sink import Sink
 from selfcue.record.writer import Compression, LogWriter
 
 MS = 1_000_000
@@ -58,6 +59,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of repairs: what is written need not outlive a power cut."""
+    monkeypatch.setattr(Sink, "sync", lambda _: None)
+
+
 def chunk_contents(path: Path) -> list[tuple[int, int, set[Key]]]:
     """Where each chunk of a whole file begins and ends, and what it holds."""
     everything = {(one[0], one[1]): one for one in read(path)}
@@ -80,6 +87,7 @@ def test_a_whole_log_is_left_alone(whole: Path) -> None:
     assert [path.name for path in whole.parent.iterdir()] == ["a.mcap"]
 
 
+@pytest.mark.usefixtures("quick_disk")
 @pytest.mark.parametrize("compression", ["lz4", "zstd", "none"])
 def test_cut_in_the_last_chunk_at_every_byte(tmp_path: Path, compression: Compression) -> None:
     source = tmp_path / "a.mcap"
@@ -100,11 +108,13 @@ def test_cut_in_the_last_chunk_at_every_byte(tmp_path: Path, compression: Compre
         out.unlink()
 
 
+@pytest.mark.usefixtures("quick_disk")
 def test_cut_anywhere(whole: Path, tmp_path: Path) -> None:
     cut_anywhere(whole, tmp_path, 60, seed=1)
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("quick_disk")
 def test_cut_at_a_thousand_places(whole: Path, tmp_path: Path) -> None:
     cut_anywhere(whole, tmp_path, 1000, seed=2)
 
@@ -126,6 +136,7 @@ def cut_anywhere(whole: Path, tmp_path: Path, count: int, seed: int) -> None:
         out.unlink()
 
 
+@pytest.mark.usefixtures("quick_disk")
 @pytest.mark.parametrize("compression", ["lz4", "zstd", "none"])
 def test_damaged_bytes(tmp_path: Path, compression: Compression) -> None:
     damaged_bytes(tmp_path, compression, finished=True, copies=60, each=3, seed=3)
@@ -134,6 +145,7 @@ def test_damaged_bytes(tmp_path: Path, compression: Compression) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
+@pytest.mark.usefixtures("quick_disk")
 @pytest.mark.parametrize("finished", [True, False])
 def test_fifty_thousand_damaged_bytes(tmp_path: Path, finished: bool) -> None:
     """Twice, for finished and cut logs: 10^5 corrupted bytes in all."""
