@@ -299,7 +299,7 @@ LONGER = {
     "ulog_px4/sample_log_small.ulg": "ulog",
     "mavlink_tlog_flight/flight.tlog": "tlog",
 }
-"""Tens of thousands of messages each, minutes in all: ``pytest -m long tests/sensors/test_log_commands.py`` runs them."""
+"""Tens of thousands of messages each, minutes in all; ``pytest -m long tests/sensors`` runs them."""
 ALL = [*RECORDED, *(pytest.param(name, marks=pytest.mark.long) for name in LONGER)]
 
 
