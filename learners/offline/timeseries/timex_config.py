@@ -24,6 +24,8 @@ class TimeXConfig:
             is (``frozen``), or one with ``random`` weights that learns.
         mask_encoder: whose states the mask generator looks at: a transformer of its ``own``, or the ``classifier``.
         mask_layers, mask_feed: of the mask generator.
+        single: how a single sensor's samples are hidden from our transformer: by ``attention`` alone (the paper), or by
+            ``replacing`` them too, as is always done for several sensors and for any other classifier.
         straight_through: masks of zeros and ones in training (straight-through gradients); else soft ones.
         tau: temperature of the draw of masks.
         r: the share that a mask keeps of samples that do not matter (the prior).
@@ -51,6 +53,7 @@ class TimeXConfig:
     mask_encoder: Literal["own", "classifier"] = "own"
     mask_layers: int = 2
     mask_feed: int = 32
+    single: Literal["attention", "replacing"] = "attention"
     straight_through: bool = True
     tau: float = 1.0
     r: float = 0.5

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from selfcue.learners.offline.common.contrastive import info_nce
 from selfcue.learners.offline.timeseries.backbones import Attending, time_code
-from selfcue.learners.offline.timeseries.classifier import moments
+from selfcue.learners.offline.timeseries.classifier import WindowClassifier, moments
 from selfcue.learners.offline.timeseries.consistency import (
     behaviour_consistency,
     jumpiness,
@@ -85,6 +85,8 @@ class ExplanationNet(nn.Module):
         self.labels = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, classes))
         self.landmarks = nn.Parameter(torch.zeros(landmarks, width))
         shape = len(times), sensors
+        attends = isinstance(reference, WindowClassifier) and isinstance(reference.body, Attending)
+        self.looks_away = attends and sensors == 1 and config.single == "attention"
         self.register_buffer("code", time_code(times, config.code))
         self.register_buffer("mean", torch.zeros(sensors))
         self.register_buffer("scale", torch.ones(sensors))
@@ -122,11 +124,13 @@ class ExplanationNet(nn.Module):
     def explained(self, x: Tensor, mask: Tensor) -> Tensor:
         """Return the explainer's vectors (B, Z) of ``x`` with all that ``mask`` (B, T, D) hides replaced.
 
-        In place of a hidden sample stands a draw from the training windows' distribution at its step and sensor.
+        In place of a hidden sample stands a draw from the training windows' distribution at its step and sensor. A
+        transformer over a single sensor looks away from hidden steps instead (``config.single``).
         """
         stand_in = self.mu + self.sigma * torch.randn_like(x)
         keep = mask.sum(2).clamp(max=1.0)
-        z: Tensor = self.explainer.embed(x * mask + (1.0 - mask) * stand_in, keep)  # type: ignore[operator]
+        shown = x if self.looks_away else x * mask + (1.0 - mask) * stand_in
+        z: Tensor = self.explainer.embed(shown, keep)  # type: ignore[operator]
         return z
 
     def assigned(self, z: Tensor, *, draw: bool) -> Tensor:

@@ -18,6 +18,7 @@ from selfcue.learners.offline.timeseries.classifier import TorchReference, Windo
 from selfcue.learners.offline.timeseries.mask_leak import follows_data
 from selfcue.learners.offline.timeseries.timex import TimeX
 from selfcue.learners.offline.timeseries.timex_config import TimeXConfig
+from selfcue.learners.offline.timeseries.timex_net import ExplanationNet
 from tests.learners.offline.conftest import assert_same_weights, weights_of
 
 SMALL = TimeXConfig(classifier_epochs=2, epochs=2, n_landmarks=6, batch=16)
@@ -186,6 +187,22 @@ def test_every_variant_learns(change):
     last = method.history[-1]
     assert ("consistency" in last) == (change.get("consistency") != "none")
     assert ("validation" in last) == (change.get("validation") != 0.0)
+
+
+def test_a_single_sensor_is_hidden_by_looking_away_where_it_can_be():
+    windows, _ = bumps(32)
+    one = Windows(windows.x[..., :1].copy(), windows.y)
+    x, nothing = torch.from_numpy(one.x), torch.zeros(32, 20, 1)
+    other_nets = dataclasses.replace(SMALL, single="replacing"), dataclasses.replace(SMALL, classifier="cnn")
+    for config, away in ((SMALL, True), (other_nets[0], False), (other_nets[1], False)):
+        net = TimeX(config).fit(one, progress=False).net
+        assert isinstance(net, ExplanationNet)
+        torch.manual_seed(0)
+        first = net.explained(x, nothing)
+        torch.manual_seed(0)
+        other = net.explained(x + 3.0, nothing)  # all is hidden
+        assert torch.equal(first, other) != away
+        assert not torch.equal(net.explained(x, nothing + 1.0), first)
 
 
 def test_the_copy_begins_as_the_classifier_and_chance_does_not():
