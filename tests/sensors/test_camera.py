@@ -213,6 +213,7 @@ class LiveLink:
         self.sent: dict[str, list[Message]] = {}
         self.journalled: list[str] = []
         self.now_ns = WallClock().now_ns
+        self.drops: dict[str, int] = {}
 
     def advertise(self, topic: str, kind: type[Message], *, latched: bool = False, rate_hz: float = 0.0) -> Any:
         sent = self.sent.setdefault(topic, [])
