@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from selfcue.errors import BadInputError
 from selfcue.messages import MESSAGE_TYPES, CameraInfo, Message, WorldMap
@@ -26,6 +27,8 @@ class McapSource:
     Raises:
         BadInputError: no log, damaged, or without a message that we can read.
     """
+
+    looks_for: ClassVar[str] = "an .mcap, or the folder of a run"
 
     def __init__(self, path: Path | str) -> None:
         self._path = Path(path)

@@ -138,7 +138,7 @@ def _timing_figure(times: dict[str, list[float]]) -> tuple[Any, str]:
     for i, ts in enumerate(rows.values()):
         axis.plot(ts, np.full(len(ts), i), "|", markersize=7)
     axis.set_yticks(range(len(rows)), [f"{topic} ({len(ts)})" for topic, ts in rows.items()], fontsize=8)
-    axis.invert_yaxis()
+    axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.set_xlabel("seconds from the beginning of the log")
     axis.grid(alpha=0.3, axis="x")
     return figure, f"{len(rows)} topics, {sum(map(len, rows.values()))} messages"
