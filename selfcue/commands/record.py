@@ -23,7 +23,7 @@ from selfcue.clock import WallClock
 from selfcue.commands.listen import NOBODY, cards_present, topics_present
 from selfcue.config.decode import decode
 from selfcue.directory import FolderDirectory
-from selfcue.errors import BadInputError, LossError, UsageError
+from selfcue.errors import BadInputError, LossError, SelfcueError, UsageError
 from selfcue.health import SIGN_TOPIC
 from selfcue.messages import MESSAGE_TYPES, Message
 from selfcue.record.keeping import Keeping, Place
@@ -167,7 +167,7 @@ def _run(
     duration_s: float,
     quiet: bool,
 ) -> None:
-    """Record until Ctrl-C, TERM or the end of ``duration_s``."""
+    """Record until Ctrl-C, TERM, the end of ``duration_s``, or a disk that is full."""
     if desk is not None:
         desk.serve(CALL, Service(Snapshot, Snapped, recorder.snapshot))
         bus.watch(desk.socket)
@@ -175,7 +175,7 @@ def _run(
     begun = said = time.monotonic()
     number = 0
     stop, snap = signals
-    while not stop.is_set() and (not duration_s or time.monotonic() - begun < duration_s):
+    while not stop.is_set() and not recorder.stopped and not 0 < duration_s < time.monotonic() - begun:
         listener.look()
         for one in bus.poll(_POLL_S):
             number += 1
@@ -202,7 +202,7 @@ def _say(quiet: bool, text: str) -> None:
 def _snap(recorder: Recorder) -> str:
     try:
         told = recorder.snapshot(Snapshot(reason="signal"))
-    except (BadInputError, UsageError) as error:
+    except SelfcueError as error:
         return f"\nno snapshot: {error}"
     return f"\nwriting {told.messages} messages to {told.path}"
 

@@ -157,6 +157,11 @@ class Recorder:
             thread.join()
         self._snapping.shutdown(wait=True)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it takes nothing any more: the disk is full, or it was closed."""
+        return self.scribe.stopped
+
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _do(self, act: Callable[[], None]) -> None:

@@ -91,7 +91,7 @@ class Scribe:
 
     def record(self, topic: str, message: Message, log_time_ns: int) -> None:
         """Take in one message; what cannot be recorded is counted."""
-        if self._segments is not None and not self._segments.writer.open:
+        if self.stopped:
             self.note_lost(topic, self.why_lost, "disk")
             return
         try:
@@ -190,6 +190,11 @@ class Scribe:
         return path
 
     # -- what came of it -------------------------------------------------------------------------------------------
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing is written any more."""
+        return self._segments is not None and not self._segments.writer.open
 
     @property
     def counts(self) -> Counter[str]:

@@ -19,7 +19,7 @@ from selfcue.cli import main
 from selfcue.config import launch
 from selfcue.config.decode import decode
 from selfcue.config.launch import LaunchSpec
-from selfcue.errors import BadInputError, SelfcueError, UsageError
+from selfcue.errors import BadInputError, LossError, SelfcueError, UsageError
 from selfcue.messages import IMAGE_ENCODINGS, CameraInfo, Image, Imu, Message
 from selfcue.record.convert import to_ros
 from selfcue.record.definitions import codec
@@ -32,6 +32,7 @@ from selfcue.record.ring import Ring
 from selfcue.record.rules import TopicRule
 from selfcue.record.run_log import RunLog
 from selfcue.record.scribe import Scribe, Snapshot
+from selfcue.record.sink import Sink
 from selfcue.record.standard_topics import STANDARD_TOPICS, Recorded
 from selfcue.record.writer import LogWriter
 from selfcue.testing import LoopSystem
@@ -269,6 +270,34 @@ def test_a_disk_that_stalls_costs_what_the_queue_has_no_room_for(
         assert log.metadata["selfcue.end"]["status"] == "INCOMPLETE"
     assert main(["log", "info", str(path)]) == 5
     assert "INCOMPLETE" in capsys.readouterr().out
+
+
+def test_a_full_disk_stops_the_recorder_and_all_that_comes_later_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Sink.write
+
+    def full(self: Sink, parts: Any) -> None:
+        if self.tell() + sum(memoryview(part).nbytes for part in parts) > 60_000:
+            raise LossError(f"{self.path}: writing failed after {self.tell()} bytes: No space left on device")
+        write(self, parts)
+
+    monkeypatch.setattr(Sink, "write", full)
+    recorder = Recorder(place(tmp_path), Keeping(compression="none", chunk_bytes=8192), {}, threaded=True)
+    for i in range(20):
+        recorder.take("left", picture(i), i * MS)
+    recorder.flush()
+    assert recorder.stopped
+    assert recorder.scribe.events[0][0] == "recording_stopped"
+    recorder.take("left", picture(20), 20 * MS)
+    recorder.close()
+    with LogReader(recorder.scribe.paths[0]) as log:
+        kept = len(list(log))
+        assert kept == 4
+        assert not log.complete
+    assert recorder.scribe.counts["left"] == kept
+    assert recorder.scribe.lost == {"left": 21 - kept}
+    assert "No space left on device" in recorder.scribe.loss
 
 
 def test_losses_on_the_way_are_counted_by_hop_and_once(tmp_path: Path) -> None:
