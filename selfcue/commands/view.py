@@ -11,13 +11,15 @@ from pathlib import Path
 import typer
 
 from selfcue.bus import Bus
-from selfcue.clock import Pacer
 from selfcue.commands.listen import cards_present, tool_bus
 from selfcue.errors import UsageError
 from selfcue.launcher import STATUS_TOPIC
+from selfcue.messages import Message
 from selfcue.qos import Qos
 from selfcue.record.sources import open_source
 from selfcue.view.board import Board
+from selfcue.view.foxglove_feed import FoxgloveFeed
+from selfcue.view.log_play import LogPlay
 from selfcue.view.server import StatusServer
 
 _LOOK_S = 0.5
@@ -31,6 +33,7 @@ def view(
     host: str = typer.Option("127.0.0.1", help="Address of the page; loopback only."),
     browser: bool = typer.Option(False, "--open", help="Open the browser too."),
     rate: float = typer.Option(1.0, min=0.0, help="Of a log: this many times real time; 0: as fast as it can be read."),
+    foxglove: bool = typer.Option(False, "--foxglove", help="Serve the Foxglove app at ws://HOST:PORT, not the page."),
     as_json: bool = typer.Option(False, "--json", help="Listen for a moment, print the state as JSON once, and end."),
 ) -> None:
     """Show streams, estimates, learning curves, trust, map and path on a page in the browser.
@@ -41,36 +44,55 @@ def view(
     The viewer is a process of its own that takes the newest and skips what it cannot keep up with: closing, stopping
     or slowing it holds nobody up. Ctrl-C ends it; the system does not notice.
 
-    Examples: `selfcue view` beside a run; `selfcue view runs/drone_depth-DATE --rate 4`.
+    In the Foxglove app (`--foxglove`; `pip install 'selfcue[view]'`) choose *Open connection*, `ws://localhost:8765`; a
+    log plays, pauses and is sought in from there.
+
+    Examples: `selfcue view` beside a run; `selfcue view runs/drone_depth-DATE --rate 4`; `selfcue view LOG --foxglove`.
     """
-    board = Board(f"selfcue: {log}" if log else "selfcue")
-    feed = _log_feed(board, log, rate) if log else _live_feed(board)
+    title = f"selfcue: {log}" if log else "selfcue"
+    board = Board(title)
     if as_json:
-        if log:
+        if log or foxglove:
             raise UsageError("--json shows what runs now; of a log use: selfcue log info LOG --json")
-        deadline = time.monotonic() + _ONCE_S
-        for _ in feed:
-            if time.monotonic() > deadline:
-                break
-        feed.close()
+        _listen(board, _ONCE_S)
         typer.echo(json.dumps(board.state()))
         return
-    server = StatusServer(board, host=host, port=port)
+    play = LogPlay(open_source(log), rate) if log else None
+    server: StatusServer | FoxgloveFeed
+    if foxglove:
+        server = FoxgloveFeed(title, host=host, port=port, play=play)
+        take = server.take
+    else:
+        server, take = StatusServer(board, host=host, port=port), board.take
+    feed = play.feed() if play else _live_feed(board)
     try:
         typer.echo(f"{server.url}  (Ctrl-C ends)")
-        if browser:
+        if browser and isinstance(server, StatusServer):
             webbrowser.open(server.url)
-        for _ in feed:
-            pass
-        while True:  # a log is over; its last state stays to be looked at
-            time.sleep(_LOOK_S)
+        told_s = 0.0
+        for one in feed:
+            if one is not None:
+                take(*one)
+            if isinstance(server, FoxgloveFeed) and time.monotonic() - told_s > _WAIT_S:
+                told_s = time.monotonic()
+                server.say_time()
     finally:
         feed.close()
         server.close()
 
 
-def _live_feed(board: Board) -> Generator[None, None, None]:
-    """Feed ``board`` with all that is published; yields often."""
+def _listen(board: Board, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    feed = _live_feed(board)
+    while time.monotonic() < deadline:
+        one = next(feed)
+        if one is not None:
+            board.take(*one)
+    feed.close()
+
+
+def _live_feed(board: Board) -> Generator[tuple[str, Message] | None, None, None]:
+    """Yield topic and message of all that is published, and None in between; ``board`` learns who is there."""
     with tool_bus() as bus:
         wanted: set[str] = set()
         looked_s = 0.0
@@ -81,8 +103,8 @@ def _live_feed(board: Board) -> Generator[None, None, None]:
             bus.connect_present(every_s=0.25)
             bus.forget_gone()
             for one in bus.poll(_WAIT_S):
-                board.take(one.topic, one.message)
-            yield
+                yield one.topic, one.message
+            yield None
 
 
 def _subscribe_new(bus: Bus, wanted: set[str]) -> list[str]:
@@ -97,14 +119,3 @@ def _subscribe_new(bus: Bus, wanted: set[str]) -> list[str]:
 def _qos(topic: str) -> Qos:
     """Of pictures the newest will do; of events and words of health each counts."""
     return Qos.keep(200) if topic.startswith(("journal", "health", "node/", "system/")) else Qos.latest()
-
-
-def _log_feed(board: Board, log: Path, rate: float) -> Generator[None, None, None]:
-    """Feed ``board`` with the messages of ``log`` at ``rate``; yields often."""
-    source, pacer = open_source(log), Pacer(rate)
-    for stamp_ns, topic, message in source.messages():
-        while (wait_s := pacer.wait_s(stamp_ns)) > 0:
-            time.sleep(min(wait_s, _WAIT_S))
-            yield
-        board.take(topic, message)
-        yield

@@ -39,7 +39,7 @@ class StatusServer:
     """
 
     def __init__(self, board: Board, *, host: str = "127.0.0.1", port: int = 8765) -> None:
-        if not _is_loopback(host):
+        if not is_loopback(host):
             raise UsageError(f"--host {host}: the page has no lock; use 127.0.0.1, and from elsewhere ssh -L")
         handler = type("Handler", (_Handler,), {"board": board, "streams": threading.BoundedSemaphore(MAX_STREAMS)})
         try:
@@ -146,7 +146,8 @@ def _state(board: Board) -> bytes:
     return json.dumps(board.state(), allow_nan=False, separators=(",", ":")).encode()
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach what listens on ``host``."""
     if host in _NAMES:
         return True
     try:
@@ -157,4 +158,4 @@ def _is_loopback(host: str) -> bool:
 
 def _is_ours(header: str) -> bool:
     name = urlsplit(f"//{header}").hostname or ""
-    return _is_loopback(name)
+    return is_loopback(name)
