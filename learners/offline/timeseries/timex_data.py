@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ def sizes(data: Windows, config: TimeXConfig, given: nn.Module | None) -> dict[s
     }  # fmt: skip
     if given is None:
         return {**facts, "classes": _classes(data), "reference": "own"}
+    given = copy.deepcopy(given).cpu()  # the user's may be on another device
     width, classes = reference_sizes(given, torch.from_numpy(data.x[:2]))
     mark = hashlib.sha256()
     for name, tensor in given.state_dict().items():
@@ -104,7 +106,8 @@ def stratified(classes: IntArray, count: int, rng: np.random.Generator) -> IntAr
 
 @contextmanager
 def drawing(seed: int) -> Iterator[None]:
-    """Draw from ``seed`` inside; torch's generator stands as before afterwards."""
-    with torch.random.fork_rng([]):
+    """Draw from ``seed`` inside; torch's generators stand as before afterwards."""
+    cards = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(cards):
         torch.manual_seed(seed)
         yield
