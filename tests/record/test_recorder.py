@@ -24,7 +24,7 @@ from selfcue.messages import IMAGE_ENCODINGS, CameraInfo, Image, Imu, Message
 from selfcue.record.convert import to_ros
 from selfcue.record.definitions import codec
 from selfcue.record.encoder import Encoder
-from selfcue.record.keeping import Keeping, Place
+from selfcue.record.keeping import Keeping
 from selfcue.record.node import RecorderNode, RecorderParams, qos_of
 from selfcue.record.reader import LogReader
 from selfcue.record.recorder import Recorder
@@ -35,28 +35,10 @@ from selfcue.record.sink import Sink
 from selfcue.record.standard_topics import STANDARD_TOPICS, Recorded
 from selfcue.record.writer import LogWriter
 from selfcue.testing import LoopSystem
+from tests.record.recordings import MS, imu, info, picture, place
 
-MS, S = 1_000_000, 1_000_000_000
+S = 1_000_000_000
 Equal = Callable[[Message, Message], bool]
-
-
-def imu(i: int) -> Imu:
-    omega = (0.1 * i, 0.0, 0.0)
-    return Imu(stamp_ns=i * 10 * MS, seq=i, source="b", angular_velocity=omega, linear_acceleration=(0.0, 0.0, 9.8))
-
-
-def info(i: int = 0) -> CameraInfo:
-    k = (100.0, 0.0, 4.0, 0.0, 100.0, 4.0, 0.0, 0.0, 1.0)
-    return CameraInfo(stamp_ns=i * 10 * MS, seq=i, source="b", width=8, height=8, k=k, p=(*k, 0.0, 0.0, 0.0))
-
-
-def picture(i: int, side: int = 64) -> Image:
-    data = np.random.default_rng(i).integers(0, 256, (side, side, 3), np.uint8)
-    return Image(stamp_ns=i * 10 * MS, seq=i, source="b", encoding="rgb8", data=data)
-
-
-def place(folder: Path, run_dir: Path | None = None) -> Place:
-    return Place.folder(folder, run_dir)
 
 
 def feed(scribe: Scribe, count: int) -> None:

@@ -6,41 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from selfcue.errors import BadInputError, SelfcueError, UsageError
-from selfcue.messages import CameraInfo, Image, Imu
 from selfcue.record.encoder import Encoder
-from selfcue.record.keeping import Keeping, Place
+from selfcue.record.keeping import Keeping
 from selfcue.record.reader import LogReader
 from selfcue.record.recorder import Recorder
 from selfcue.record.ring import Ring
 from selfcue.record.scribe import Snapshot
 from selfcue.record.writer import LogWriter
-
-MS = 1_000_000
-
-
-def imu(i: int) -> Imu:
-    omega = (0.1 * i, 0.0, 0.0)
-    return Imu(stamp_ns=i * 10 * MS, seq=i, source="b", angular_velocity=omega, linear_acceleration=(0.0, 0.0, 9.8))
-
-
-def info(i: int = 0) -> CameraInfo:
-    k = (100.0, 0.0, 4.0, 0.0, 100.0, 4.0, 0.0, 0.0, 1.0)
-    return CameraInfo(stamp_ns=i * 10 * MS, seq=i, source="b", width=8, height=8, k=k, p=(*k, 0.0, 0.0, 0.0))
-
-
-def picture(i: int, side: int = 64) -> Image:
-    data = np.random.default_rng(i).integers(0, 256, (side, side, 3), np.uint8)
-    return Image(stamp_ns=i * 10 * MS, seq=i, source="b", encoding="rgb8", data=data)
-
-
-def place(folder: Path, run_dir: Path | None = None) -> Place:
-    return Place.folder(folder, run_dir)
+from tests.record.recordings import MS, imu, info, picture, place
 
 
 @given(
