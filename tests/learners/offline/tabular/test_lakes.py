@@ -12,6 +12,7 @@ from selfcue.learners.offline.data import catalogue
 from selfcue.learners.offline.data.lakes import base_of_script, declared_keys, task_of
 from selfcue.learners.offline.data.table_lake import TableLake, tables_of
 from selfcue.learners.offline.reproduction.experiment import Ahead
+from selfcue.learners.offline.tabular import rough_lake as rough_lake_module
 from selfcue.learners.offline.tabular.omnimatch_reproduction import experiments, prepare
 from selfcue.learners.offline.tabular.rough_lake import JoinTask, rewrite, rough_lake
 from tests.learners.offline.conftest import recorded
@@ -77,12 +78,23 @@ def test_parts_of_one_column_are_joins_and_the_far_ones_share_nothing():
     np.testing.assert_array_equal(rough.parts["equi"] | rough.parts["fuzzy"], rough.joins)
     assert not (rough.parts["equi"] & rough.parts["fuzzy"]).any()
     assert rough.parts["fuzzy"].any()
-    for column in ("serial", "name"):  # all values differ, and the first and the last part have rows of their own
-        places = [i for i, name in enumerate(names) if name == f"robots.{column}" and number[i] != 1]
-        assert len(places) == 1 or rough.parts["far"][places[0], places[1]]
     again = rough_lake(task, np.random.default_rng(0))
     assert again.data.digest() == rough.data.digest()
     assert rough_lake(task, np.random.default_rng(1)).data.digest() != rough.data.digest()
+
+
+@pytest.mark.parametrize("rewritten", [0.0, 1.0])
+def test_the_first_and_the_last_part_share_no_row(monkeypatch, rewritten):
+    monkeypatch.setattr(rough_lake_module, "KEPT", 1.0)
+    monkeypatch.setattr(rough_lake_module, "REWRITTEN", rewritten)
+    monkeypatch.setattr(rough_lake_module, "rewrite", lambda values, rng: [f"{value} x" for value in values])
+    rough = rough_lake(task_of(fleet_lake(), TIES, ()), np.random.default_rng(0))
+    first, middle, last = (rough.data.columns().index((f"robots/{part}", "serial")) for part in range(3))
+    assert rough.parts["far"][first, last]
+    for a, b in ((first, middle), (middle, last), (first, last)):
+        assert rough.parts["fuzzy"][a, b] == bool(rewritten)  # one of the two is enough: the first part never is
+    if not rewritten:
+        assert not rough.parts["far"][first, middle] | rough.parts["far"][middle, last]
 
 
 def test_nothing_is_rewritten_in_a_whole_database():

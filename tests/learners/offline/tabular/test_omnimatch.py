@@ -7,11 +7,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 from selfcue import cli
 from selfcue.errors import BadInputError, UsageError
 from selfcue.learners.offline.budget import Budget
 from selfcue.learners.offline.data.table_lake import TableLake
+from selfcue.learners.offline.randomness import child
+from selfcue.learners.offline.tabular.join_scores import best_cut
 from selfcue.learners.offline.tabular.omnimatch import OmniMatch, OmniMatchConfig
 from tests.learners.offline.conftest import assert_same_weights, weights_of
 from tests.learners.offline.tabular.toy_lake import JOINS, fleet_lake
@@ -51,6 +54,15 @@ def test_it_learns(fitted):
     assert judged.history[-1]["loss"] < 0.5 * judged.history[0]["loss"]
     assert max(epoch["validation"] for epoch in judged.history) > judged.history[0]["validation"] + 0.3
     assert len({ends(row) for row in judged.discover(fleet_lake())[:4]} & JOINS) >= 2
+
+
+def test_the_cut_is_the_best_on_the_validating_lake(fitted):
+    held = fitted.prepare(fleet_lake(), "cpu", child(0, "prepare"))
+    with torch.no_grad():
+        score = fitted.net.scores(fitted.net.vectors(held.graph), *held.candidates).numpy()
+    cut, f1 = best_cut(score, held.joined)
+    assert fitted.cut == pytest.approx(cut)
+    assert f1 > 0.3
 
 
 def test_rows_say_what_was_found(fitted):
