@@ -18,6 +18,8 @@ from selfcue.messages import (
     LearnerStatus,
     Message,
     Odometry,
+    Pose,
+    Position,
     Trust,
     WorldMap,
 )
@@ -81,6 +83,9 @@ class Board:
                 if topic in self._pictures or len(self._pictures) < MAX_PICTURES:
                     self._pictures[topic] = (self._count, message)
             elif isinstance(message, Odometry):
+                self._turn(message)
+                self._move(message)
+            elif isinstance(message, Pose | Position) and self._heading is None:  # odometry knows better
                 self._move(message)
             elif isinstance(message, LearnerStatus):
                 for name, value in self._glance.skill().items():
@@ -94,10 +99,13 @@ class Board:
             elif isinstance(message, Contact):
                 self._contacts.append((message.position[0], message.position[1]))
 
-    def _move(self, message: Odometry) -> None:
+    def _turn(self, message: Odometry) -> None:
         x, y, _ = message.position
         qx, qy, qz, qw = message.orientation
         self._heading = (x, y, 1.0 - 2.0 * (qy * qy + qz * qz), 2.0 * (qw * qz + qx * qy))  # where its x axis points
+
+    def _move(self, message: Odometry | Pose | Position) -> None:
+        x, y, _ = message.position
         if not self._path or np.hypot(x - self._path[-1][0], y - self._path[-1][1]) > _PATH_STEP_M:
             self._path.append((round(x, 3), round(y, 3)))
 

@@ -25,6 +25,7 @@ from selfcue.messages import (
     JournalEvent,
     LearnerStatus,
     Odometry,
+    Position,
     ProcessStatus,
     Trust,
     WorldMap,
@@ -131,6 +132,15 @@ def test_the_board_shows_what_was_said_and_json_can_hold_it(board: Board) -> Non
     assert state["map"]["contacts"] == [[1.0, 2.0]]
     assert state["events"][0][2].startswith("mode: state MONO_TW")
     assert list(state["pictures"]) == ["depth/student", "eye"]
+
+
+def test_a_log_without_odometry_shows_its_positions() -> None:
+    board = Board()
+    for i in range(20):
+        board.take("leica", Position(stamp_ns=i * S, position=(0.5 * i, 1.0, 0.0)))
+        board.take("leica", Position(stamp_ns=i * S + 1, position=(0.5 * i + 0.001, 1.0, 0.0)))  # it stands
+    assert board.state()["map"]["path"] == [(0.5 * i, 1.0) for i in range(20)]
+    assert board.state()["map"]["pose"] is None
 
 
 def test_pictures_of_every_kind_are_shown_and_their_number_is_bounded(board: Board) -> None:
