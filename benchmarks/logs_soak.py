@@ -117,7 +117,7 @@ def soak(folder: Path, seconds: float) -> Soak:
         if not out.strip():
             raise SelfcueError(f"the recorder failed: {err.strip()[-200:]}")
         found.lost = json.loads(out)["lost"]
-        _check_files(log, found, all_of_them=True)
+        found.mb_per_s += _check_files(log, found, all_of_them=True) / seconds / 1e6
     finally:
         for process in (robot, recorder):
             if process is not None and process.poll() is None:
@@ -130,7 +130,6 @@ def soak(folder: Path, seconds: float) -> Soak:
 def _watch(robot: subprocess.Popen[str], recorder: subprocess.Popen[str], log: Path, found: Soak) -> None:
     """Weigh the recorder, and check and delete what it has finished, until the robot has ended."""
     process = psutil.Process(recorder.pid)
-    written = 0
     begun: tuple[float, float] | None = None
     while robot.poll() is None:
         if recorder.poll() is not None:
@@ -146,9 +145,7 @@ def _watch(robot: subprocess.Popen[str], recorder: subprocess.Popen[str], log: P
                 found.rss_mb.append(process.memory_info().rss / 1e6)
                 if now[0] > begun[0]:
                     found.cores = (now[1] - begun[1]) / (now[0] - begun[0])
-        written += _check_files(log, found, all_of_them=False)
-        if begun is not None:
-            found.mb_per_s = written / max(time.monotonic() - begun[0], 1e-9) / 1e6
+        found.mb_per_s += _check_files(log, found, all_of_them=False) / found.seconds / 1e6
         time.sleep(_LOOK_S)
 
 
