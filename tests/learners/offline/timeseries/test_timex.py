@@ -189,6 +189,22 @@ def test_every_variant_learns(change):
     assert ("validation" in last) == (change.get("validation") != 0.0)
 
 
+def test_landmarks_learn_and_explanations_do_not_learn_from_them():
+    windows, _ = bumps(32)
+    net = TimeX(SMALL).fit(windows, progress=False).net
+    assert isinstance(net, ExplanationNet)
+    z = torch.randn(5, net.landmarks.shape[1], requires_grad=True)
+    near = net.assigned(z, draw=True)
+    assert near.sum(1).tolist() == pytest.approx([1.0] * 5)
+    (near @ net.landmarks).square().sum().backward()
+    assert z.grad is None
+    assert net.landmarks.grad is not None
+    assert net.landmarks.grad.abs().sum() > 0
+    flat = net.landmarks / net.landmarks.norm(dim=1, keepdim=True)
+    nearest = [int((flat @ (row / row.norm())).argmax()) for row in z]
+    assert net.assigned(z, draw=False).argmax(1).tolist() == nearest
+
+
 def test_a_single_sensor_is_hidden_by_looking_away_where_it_can_be():
     windows, _ = bumps(32)
     one = Windows(windows.x[..., :1].copy(), windows.y)
