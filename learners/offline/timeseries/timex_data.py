@@ -107,7 +107,7 @@ def stratified(classes: IntArray, count: int, rng: np.random.Generator) -> IntAr
 @contextmanager
 def drawing(seed: int) -> Iterator[None]:
     """Draw from ``seed`` inside; torch's generators stand as before afterwards."""
-    cards = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    cards = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     with torch.random.fork_rng(cards):
         torch.manual_seed(seed)
         yield
