@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 from selfcue.errors import BadInputError, LossError
 from selfcue.messages import CameraInfo, Image, Imu, Message, WorldMap
 from selfcue.record.commands import app
-from selfcue.record.log_source import LAG_NS, McapSource
+from selfcue.record.log_source import McapSource
 from selfcue.record.reader import LogReader
+from selfcue.record.stamp_order import LAG_NS
 from selfcue.record.writer import LogWriter
 from selfcue.sensors.readers import moments
 
