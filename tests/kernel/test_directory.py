@@ -43,7 +43,8 @@ def test_bases_with_long_paths_are_apart_and_leave_nothing(
         places.append(FolderDirectory("cards"))
     one, two = places
     one.enter(this_process("here", one.endpoint("here", "pub"), {}))
-    assert [card.name for card in FolderDirectory("cards").cards()] == two.cards() == []
+    assert FolderDirectory("cards").cards() == []
+    assert two.cards() == []
     one.leave("here")
     assert not one.folder.parent.exists()
     one.enter(this_process("here", "ipc://here", {}))  # and it can come again

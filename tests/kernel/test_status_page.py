@@ -49,7 +49,8 @@ def pixels_of(data: bytes) -> np.ndarray:
     width, height, depth, colour = struct.unpack(">IIBB", chunks[b"IHDR"][:10])
     channels = 3 if colour == 2 else 1
     lines = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, 1 + width * channels)
-    assert (depth, lines[:, 0].any()) == (8, False)
+    assert depth == 8
+    assert not lines[:, 0].any()
     return lines[:, 1:].reshape((height, width, 3) if channels == 3 else (height, width))
 
 

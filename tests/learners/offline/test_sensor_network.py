@@ -60,4 +60,5 @@ def test_the_commands_give_the_same_vectors(folder):
         assert words[0] == "selfcue"
         run([sys.executable, "-m", "selfcue", *words[1:]], folder)
     rows = np.loadtxt(folder / "vectors.csv", delimiter=",", skiprows=1)
-    np.testing.assert_allclose(rows[:, 1:], np.load(folder / "told.npz")["vectors"], rtol=1e-4, atol=1e-5, allow_pickle=False)
+    told = np.load(folder / "told.npz", allow_pickle=False)
+    np.testing.assert_allclose(rows[:, 1:], told["vectors"], rtol=1e-4, atol=1e-5)
