@@ -7,6 +7,7 @@ bell is. So a gap is a loss only when nothing can still be on another way.
 
 from __future__ import annotations
 
+import heapq
 import time
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
@@ -40,6 +41,11 @@ class _Track(Generic[T]):
     by_link: int = 0
     skipped: int = 0
     held: dict[int, tuple[Item[T], float]] = field(default_factory=dict)
+    counts: list[int] = field(default_factory=list)  # of those held, as a heap: a burst may hold thousands
+
+    @property
+    def first(self) -> tuple[Item[T], float]:
+        return self.held[self.counts[0]]
 
 
 class Order(Generic[T]):
@@ -75,6 +81,7 @@ class Order(Generic[T]):
             return []
         now = time.monotonic() if now is None else now
         track.held[item.count] = (item, now + self._wait_s(key, track, item))
+        heapq.heappush(track.counts, item.count)
         self._held += 1
         return self._ripe(key, track)
 
@@ -93,7 +100,7 @@ class Order(Generic[T]):
         now = time.monotonic() if now is None else now
         out: list[T] = []
         for key, track in self._tracks.items():
-            while track.held and track.held[min(track.held)][1] <= now:
+            while track.held and track.first[1] <= now:
                 out += self._out(key, track)
                 out += self._ripe(key, track)
         return out
@@ -101,7 +108,7 @@ class Order(Generic[T]):
     def _ripe(self, key: tuple[str, str], track: _Track[T]) -> list[T]:
         """Return what no longer has to wait for anything."""
         out: list[T] = []
-        while track.held and not self._wait_s(key, track, track.held[min(track.held)][0]):
+        while track.held and not self._wait_s(key, track, track.first[0]):
             out += self._out(key, track)
         return out
 
@@ -117,7 +124,7 @@ class Order(Generic[T]):
         return CHANGE_S if changed and "pub" in (item.way, track.way) else 0.0
 
     def _out(self, key: tuple[str, str], track: _Track[T]) -> list[T]:
-        item, _ = track.held.pop(min(track.held))
+        item, _ = track.held.pop(heapq.heappop(track.counts))
         self._held -= 1
         self._count(key, track, item)
         return [] if item.what is None else [item.what]

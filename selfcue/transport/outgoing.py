@@ -173,10 +173,9 @@ class Outgoing:
                 if size < RING_BYTES or len(frames) < 2:
                     if not line.open:
                         break  # it waits for the subscriber's word, not for its bell
-                    line.waiting.popleft()
-                    self._send(line, frames)
+                    self._send(line, line.take_waiting())
                     continue
-                line.waiting.popleft()
+                line.take_waiting()
                 assert self._pool is not None
                 ticket = self._pool.write(line.topic, frames[1:], (), (line.session.column,))
                 if ticket is not None:
@@ -269,8 +268,7 @@ class Outgoing:
                 if line is not None:
                     line.acknowledged(number)
                     while line.waiting and line.open:
-                        frames, _ = line.waiting.popleft()
-                        self._send(line, frames)
+                        self._send(line, line.take_waiting())
         elif session is not None and isinstance(said, Bye):
             self._drop(session)
 

@@ -32,6 +32,7 @@ class Line:
         self.under_way: deque[tuple[int, int]] = deque()  # number, bytes
         self.under_way_bytes = 0
         self.waiting: deque[tuple[Sequence[Frame], int]] = deque()
+        self.waiting_bytes = 0
 
     def hurried(self) -> Line:
         """Return this line, never to be waited for: what it asked for as reliable is kept instead."""
@@ -53,11 +54,18 @@ class Line:
     def put_off(self, frames: Sequence[Frame], size: int) -> None:
         """Let a message wait; the oldest go where there are too many."""
         self.waiting.append((frames, size))
+        self.waiting_bytes += size
         while len(self.waiting) > max(1, self.qos.depth) or (
-            len(self.waiting) > 1 and sum(size for _, size in self.waiting) > WINDOW_BYTES
+            len(self.waiting) > 1 and self.waiting_bytes > WINDOW_BYTES
         ):
-            self.waiting.popleft()
+            self.take_waiting()
             self.skipped += 1
+
+    def take_waiting(self) -> Sequence[Frame]:
+        """Return what has waited longest, which does not any more."""
+        frames, size = self.waiting.popleft()
+        self.waiting_bytes -= size
+        return frames
 
     def acknowledged(self, number: int) -> None:
         while self.under_way and self.under_way[0][0] <= number:
