@@ -36,7 +36,7 @@ from selfcue.transport.waiter import Waiter
 from selfcue.transport.wire import Want
 
 _RESTLESS_S = 0.01
-_SERVE_S = 0.25
+_SERVE_S = 0.5
 
 __all__ = ["Bus", "Received"]
 
@@ -301,7 +301,8 @@ class Bus:
             self._answer_subscribers()
         if self._frontier is not None:
             self._frontier.serve()
-        if self._links[0] in events or time.monotonic() - self._served_at > _SERVE_S:
+        overdue = time.monotonic() - self._served_at > _SERVE_S
+        if self._links[0] in events or overdue or self._outgoing.waiting:  # what waits may find room at any moment
             self._serve()
         items = self._inbox.from_pub() if self._subscribe_socket in events else []
         by_links, came, went = self._inbox.from_links(events, self._links[1])
