@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from selfcue.errors import BadInputError, UsageError
+from selfcue.errors import BadInputError, MissingDependencyError, UsageError
 
 if TYPE_CHECKING:
     from selfcue.learners.offline.reproduction.experiment import Experiment
@@ -82,11 +83,14 @@ def find_experiments(name: str, *, everything: bool) -> list[Experiment]:
     if not name and not everything:
         raise UsageError("reproduce what? Name a method, a family or an experiment, or say --all; see --list")
     methods = plugins.names(REPRODUCTIONS)
-    found = [experiment for method in methods for experiment in experiments_of(method)]
     if everything:
-        return found
+        return [experiment for method in methods for experiment in experiments_of(method)]
     if name in methods:
-        return [experiment for experiment in found if experiment.method == name]
+        return list(experiments_of(name))
+    found: list[Experiment] = []
+    for method in methods:
+        with suppress(MissingDependencyError):  # one that does not load must not hide the others
+            found += experiments_of(method)
     single = [experiment for experiment in found if experiment.name == name]
     family = [experiment for experiment in found if method_class(experiment.method).about.family == name]
     if not single and not family:
