@@ -83,7 +83,7 @@ def test_topic_info_and_type(tool: Tool) -> None:
     assert tool("topic", "type", "beat")[1] == "JournalEvent\n"
     code, _, err = tool("topic", "type", "bead")
     assert (code, err.count("\n")) == (3, 1)
-    assert "nobody publishes 'bead'; there is: beat, echo, journal, system/process/beat" in err
+    assert "nobody publishes 'bead'; there is: beat, echo, health, journal, node/health, system/process/beat" in err
 
 
 def test_rate_bandwidth_and_delay(tool: Tool) -> None:
