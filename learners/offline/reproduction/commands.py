@@ -102,7 +102,9 @@ def _write_page(work: Path, page: Path) -> None:
     from selfcue.learners.offline.reproduction.page import read_results, short_figures, write_page
 
     results = read_results(work)
-    write_page(results, page)
+    run = {result["experiment"] for result in results}
+    known = find_experiments("", everything=True)
+    write_page(results, page, [(one.name, one.title, one.size) for one in known if one.name not in run])
     place = Path(__file__).resolve().parents[1] / "measured.json"
     if place.parent.joinpath("method.py").exists():
         place.write_text(json.dumps(short_figures(results), indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -38,10 +38,18 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
     return results
 
 
-def write_page(results: Sequence[dict[str, Any]], page: Path) -> None:
-    """Write the page of ``results``."""
+def write_page(results: Sequence[dict[str, Any]], page: Path, waiting: Sequence[tuple[str, str, str]] = ()) -> None:
+    """Write the page of ``results``, and of experiments that are ``waiting``: name, question, size."""
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(HEAD + "".join(_section(result) for result in results), encoding="utf-8")
+    whole = HEAD + "".join(_section(result) for result in results)
+    if waiting:
+        rows = [
+            {"command": f"`selfcue reproduce {name}`", "question": ask, "size": size} for name, ask, size in waiting
+        ]
+        whole += (
+            f"\n## Not run yet\n\nDeclared, with arms and claims; no figure stands here for them.\n\n{_table(rows)}"
+        )
+    page.write_text(whole, encoding="utf-8")
 
 
 def short_figures(results: Sequence[dict[str, Any]]) -> dict[str, dict[str, str]]:

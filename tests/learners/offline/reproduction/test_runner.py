@@ -128,11 +128,12 @@ def test_the_page_says_what_was_measured_and_what_was_missed(tmp_path):
 def test_a_page_of_a_part_says_so(tmp_path):
     outcome = run_experiment(experiment(), tmp_path / "runs", show=False, only=["a"], seeds=1)
     report.write(outcome, tmp_path, "", "2026-01-02")
-    page.write_page(page.read_results(tmp_path), tmp_path / "page.md")
+    page.write_page(page.read_results(tmp_path), tmp_path / "page.md", [("later", "Is it?", "long")])
     text = (tmp_path / "page.md").read_text()
     assert "Cut short" in text
     assert "at commit unknown" in text
     assert "| a | **three** | 3 |" in text
+    assert "| `selfcue reproduce later` | Is it? | long |" in text
 
 
 def test_a_page_of_nothing_is_refused(tmp_path):
