@@ -133,6 +133,9 @@ def _watch(robot: subprocess.Popen[str], recorder: subprocess.Popen[str], log: P
     begun: tuple[float, float] | None = None
     while robot.poll() is None:
         if recorder.poll() is not None:
+            with suppress(subprocess.TimeoutExpired):  # it ends by itself when the robot has gone, perhaps before it
+                robot.wait(10)
+                return
             raise SelfcueError(
                 f"the recorder ended with {recorder.returncode}: {(recorder.stderr or sys.stdin).read()}"
             )

@@ -73,6 +73,7 @@ class Scribe:
         self._lost_at: Counter[tuple[str, str]] = Counter()  # of a ring; a file keeps its own
         self._why_lost = ""
         self._snapped = 0
+        self._ended = False
         self._ring: Ring | None = None
         self._segments: Segments | None = None
         if keeping.snapshot_s:
@@ -136,6 +137,7 @@ class Scribe:
     def close(self) -> None:
         """Finish the file."""
         if self._segments is not None:
+            self._ended = True
             try:
                 self._segments.close()
             except LossError as error:
@@ -193,8 +195,8 @@ class Scribe:
 
     @property
     def stopped(self) -> bool:
-        """Whether nothing is written any more."""
-        return self._segments is not None and not self._segments.writer.open
+        """Whether nothing is written any more. From any thread: between two files of a split, this is not so."""
+        return self._ended
 
     @property
     def counts(self) -> Counter[str]:
@@ -268,4 +270,5 @@ class Scribe:
             self._stopped(error)
 
     def _stopped(self, error: LossError) -> None:
+        self._ended = True
         self.events.append(("recording_stopped", "", str(error)))

@@ -31,6 +31,7 @@ from selfcue.record.recorder import Recorder
 from selfcue.record.rules import TopicRule
 from selfcue.record.run_log import RunLog
 from selfcue.record.scribe import Scribe
+from selfcue.record.segments import Segments
 from selfcue.record.sink import Sink
 from selfcue.record.standard_topics import STANDARD_TOPICS, Recorded
 from selfcue.record.writer import LogWriter
@@ -58,6 +59,23 @@ def infos(log: LogReader | RunLog) -> list[CameraInfo]:
 
 
 # -- splits -----------------------------------------------------------------------------------------------------------
+
+
+def test_between_two_files_recording_has_not_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[bool] = []
+    scribe = Scribe(place(tmp_path), Keeping(compression="none", split_mb=0.05), {})
+    opens = Segments._open
+
+    def look(self: Segments) -> LogWriter:
+        said.append(scribe.stopped)  # as a thread sees it that looks in this moment
+        return opens(self)
+
+    monkeypatch.setattr(Segments, "_open", look)
+    feed(scribe, 200)
+    assert len(scribe.paths) > 1
+    assert said == [False] * (len(scribe.paths) - 1)
+    scribe.close()
+    assert scribe.stopped
 
 
 @pytest.mark.parametrize("split", [{"split_s": 0.5}, {"split_mb": 0.2}])
