@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, EntryPoints
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 
 import pytest
 
@@ -14,7 +14,7 @@ from selfcue.learners.offline.reproduction.commands import find_experiments
 
 @pytest.fixture
 def beside_a_broken_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = plugins.entry_points
+    real = entry_points
 
     def points(*, group: str) -> EntryPoints:
         broken = [EntryPoint("broken", "no_such_package.here:experiments", group)] if group == REPRODUCTIONS else []
