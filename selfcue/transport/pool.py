@@ -176,3 +176,5 @@ class Shelf:
         """Forget all rings; arrays that lie in them keep what they need."""
         self._closed += self._open.values()
         self._open.clear()
+        for ring in self._closed:
+            ring.close()

@@ -27,6 +27,7 @@ import struct
 import threading
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -215,6 +216,15 @@ class RingReader:
         self._bytes = memoryview(self._marks)
         self._words = self._bytes.cast("Q")
         self._views: dict[int, weakref.ref[np.ndarray]] = {}
+
+    def close(self) -> None:
+        """Let go of the file where no array lies in it any more; else the last of them does. May be called twice."""
+        if not self.views:
+            with suppress(BufferError):  # a copy that is still being made
+                self._words.release()
+                self._bytes.release()
+                self._marks.close()
+                self._pages.close()
 
     @property
     def newest(self) -> int:
