@@ -16,7 +16,6 @@ from typing import Any
 
 import typer
 
-from selfcue import health
 from selfcue.bus import Bus
 from selfcue.calls import Desk, Service, call
 from selfcue.clock import WallClock
@@ -24,7 +23,6 @@ from selfcue.commands.listen import NOBODY, cards_present, topics_present
 from selfcue.config.decode import decode
 from selfcue.directory import FolderDirectory
 from selfcue.errors import BadInputError, LossError, SelfcueError, UsageError
-from selfcue.health import SIGN_TOPIC
 from selfcue.messages import MESSAGE_TYPES, Message
 from selfcue.record.keeping import Keeping, Place
 from selfcue.record.node import checked_rule, qos_of
@@ -39,8 +37,6 @@ _LOOK_S = 0.5
 _SAY_S = 1.0
 _CALL_TIMEOUT_S = 30.0
 CALL = "recorder/snapshot"
-UNANNOUNCED = {SIGN_TOPIC: "NodeHealth", health.TOPIC: "Health"}
-"""What every process says by itself; no card lists it."""
 
 
 class Listener:
@@ -70,7 +66,7 @@ class Listener:
         if time.monotonic() - self._looked_s < _LOOK_S:
             return
         self._looked_s = time.monotonic()
-        for topic, kind in {**{name: kind for name, (kind, _) in topics_present().items()}, **UNANNOUNCED}.items():
+        for topic, (kind, _) in topics_present().items():
             if self.wants(topic) and topic not in self.topics and topic not in self.unknown:
                 if kind not in MESSAGE_TYPES:
                     self.unknown.add(topic)
