@@ -54,7 +54,7 @@ class Reading(Generic[V_co]):
     lost: int = 0
 
 
-class EndOfData(Exception):  # noqa: N818 - an end is no error
+class EndOfData(Exception):
     """A file, folder or capture has been read to its end."""
 
 
@@ -113,7 +113,7 @@ class Driver(ABC, Generic[V]):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of it. From any thread, also while another is in ``read`` (which then ends soon); as often as liked."""
+        """Let go of it. From any thread, also while another is in ``read`` (which then ends soon); idempotent."""
 
     def describe(self) -> dict[str, Any]:
         """Return what an open device says of itself (model, firmware, size, rate), for ``selfcue sensors probe``."""
