@@ -104,10 +104,19 @@ class Imu(Message, frozen=True, kw_only=True):
 
 
 class PointCloud(Message, frozen=True, kw_only=True):
-    """``points``: (N, 3) float32 [m] in ``frame_id``; ``intensity``: (N,) float32."""
+    """What a LiDAR saw, or any other points.
+
+    Attributes:
+        points: (N, 3) float32 [m] in ``frame_id``.
+        intensity: (N,) float32, in the sensor's own measure.
+        time_s: (N,) float32, when each was measured, after ``stamp_ns``; None where nobody said.
+        ring: (N,) uint16, which laser measured each, 0 the lowest; None where nobody said.
+    """
 
     points: Array
     intensity: Array
+    time_s: Array | None = None
+    ring: Array | None = None
 
 
 class Odometry(Message, frozen=True, kw_only=True):

@@ -15,6 +15,9 @@ from selfcue.record.fields import Values, choice, quaternion_of, typed, vector_o
 
 _POINT_DTYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
 """``sensor_msgs/PointField`` datatype codes."""
+_DATATYPES = {dtype: code for code, dtype in _POINT_DTYPES.items()}
+_READ = {"x": "iuf", "y": "iuf", "z": "iuf", "intensity": "iuf", "time": "f", "t": "u", "ring": "u"}
+"""Point fields that are read, each with the kinds of numbers that it may have; of another kind it is something else."""
 NO_ORIENTATION = (-1.0, *(0.0,) * 8)
 """``sensor_msgs/Imu``: first element -1 says that the orientation is not measured."""
 UNKNOWN_3 = (0.0,) * 9
@@ -43,7 +46,11 @@ class ImuConverter(Converter[Imu]):
 
 
 class PointCloudConverter(Converter[PointCloud]):
-    """Points as float32 x, y, z, intensity."""
+    """Points as float32 x, y, z, intensity, and where they are known float32 ``time`` [s] and uint16 ``ring``.
+
+    The two have the names and types of ROS's Velodyne driver, which others read too; a time as Ouster's driver writes
+    it (uint32 ``t`` [ns]) is read as well. Any layout with fields x, y, z is read.
+    """
 
     kind = PointCloud
     schema = "sensor_msgs/msg/PointCloud2"
@@ -54,25 +61,36 @@ class PointCloudConverter(Converter[PointCloud]):
             raise BadInputError(
                 f"point cloud needs points (N, 3) and intensity (N,), got {points.shape}, {intensity.shape}"
             )
-        table = np.empty((len(points), 4), "<f4")
-        table[:, :3] = typed("point cloud field 'points'", points, "float32")
-        table[:, 3] = typed("point cloud field 'intensity'", intensity, "float32")
+        points = typed("point cloud field 'points'", points, "float32")
+        columns = {"x": points[:, 0], "y": points[:, 1], "z": points[:, 2]}
+        columns["intensity"] = typed("point cloud field 'intensity'", intensity, "float32")
+        for field, name, dtype in (("time_s", "time", "float32"), ("ring", "ring", "uint16")):
+            column: np.ndarray | None = getattr(message, field)
+            if column is None:
+                continue
+            if column.shape != (len(points),):
+                raise BadInputError(f"point cloud field {field!r} needs shape ({len(points)},), got {column.shape}")
+            columns[name] = typed(f"point cloud field {field!r}", column, dtype)
+        table = np.empty(len(points), [(name, column.dtype.newbyteorder("<")) for name, column in columns.items()])
+        for name, column in columns.items():
+            table[name] = column
+        assert table.dtype.fields is not None
+        step = table.dtype.itemsize
         return {
             "height": 1,
             "width": len(points),
             "fields": [
-                {"name": name, "offset": 4 * i, "datatype": 7, "count": 1}
-                for i, name in enumerate(("x", "y", "z", "intensity"))
+                {"name": name, "offset": offset, "datatype": _DATATYPES[dtype.str[1:]], "count": 1}
+                for name, (dtype, offset, *_) in table.dtype.fields.items()
             ],
             "is_bigendian": False,
-            "point_step": 16,
-            "row_step": 16 * len(points),
-            "data": table.reshape(-1).view(np.uint8),
+            "point_step": step,
+            "row_step": step * len(points),
+            "data": table.view(np.uint8),
             "is_dense": bool(np.isfinite(points).all()),
         }
 
     def unpack(self, values: Mapping[str, Any]) -> Values:
-        """Any layout with fields x, y, z is read; a cloud without ``intensity`` gets zeros."""
         step, width, height = values["point_step"], values["width"], values["height"]
         data: np.ndarray = values["data"]
         row_step = values["row_step"]
@@ -88,16 +106,28 @@ class PointCloudConverter(Converter[PointCloud]):
         order = ">" if values["is_bigendian"] else "<"
         columns: dict[str, np.ndarray] = {}
         for field in values["fields"]:
-            if field["name"] not in ("x", "y", "z", "intensity"):
+            name, code = field["name"], _POINT_DTYPES.get(field["datatype"])
+            if name not in _READ or (code is not None and code[0] not in _READ[name]):
                 continue
-            dtype = np.dtype(order + _POINT_DTYPES[field["datatype"]])
+            if code is None:
+                raise ValueError(f"point field {name!r} has the datatype {field['datatype']}, which ROS does not know")
+            dtype = np.dtype(order + code)
             if field["offset"] + dtype.itemsize > step:
-                raise ValueError(f"point field {field['name']!r} lies outside a point of {step} bytes")
+                raise ValueError(f"point field {name!r} lies outside a point of {step} bytes")
             cut = slice(field["offset"], field["offset"] + dtype.itemsize)
-            column = np.zeros(0) if rows is None else np.ascontiguousarray(rows[:, cut]).view(dtype)[:, 0]
-            columns[field["name"]] = column.astype(np.float32)
-        points = np.stack([columns["x"], columns["y"], columns["z"]], axis=1)
-        return {"points": points, "intensity": columns.get("intensity", np.zeros(len(points), np.float32))}
+            column = np.zeros(0, dtype) if rows is None else np.ascontiguousarray(rows[:, cut]).view(dtype)[:, 0]
+            columns[name] = column
+        points = np.stack([columns[axis].astype(np.float32) for axis in "xyz"], axis=1)
+        found: Values = {"points": points, "intensity": np.zeros(len(points), np.float32)}
+        if "intensity" in columns:
+            found["intensity"] = columns["intensity"].astype(np.float32)
+        if "time" in columns:
+            found["time_s"] = columns["time"].astype(np.float32)
+        elif "t" in columns:
+            found["time_s"] = (columns["t"].astype(np.float64) * 1e-9).astype(np.float32)
+        if "ring" in columns:
+            found["ring"] = columns["ring"].astype(np.uint16)
+        return found
 
 
 class OdometryConverter(Converter[Odometry]):

@@ -55,6 +55,7 @@ class OusterScans:
         self.format = OusterFormat(metadata)
         self._geometry = OusterGeometry(metadata)
         self._frame_id = frame_id
+        self._ring = np.argsort(np.argsort(metadata.altitude_deg, kind="stable")).astype(np.uint16)
         self._packets: list[Columns] = []
 
     def feed(self, data: bytes) -> PointCloud | None:
@@ -74,28 +75,30 @@ class OusterScans:
         return self.cloud(packets) if packets else None
 
     def cloud(self, packets: Iterable[Columns], *, second: bool = False) -> PointCloud:
-        """Return the points of one turn in the order of measuring, stamped with its first column.
+        """Return the points of one turn in the order of its packets, stamped with its first column.
 
         Args:
+            packets: at least one, of one turn.
             second: of the second returns (dual-return profiles alone).
         """
         suffix = "2" if second else ""
-        points, intensity = [], []
-        measured: list[int] = []
-        all_stamps: list[int] = []
-        for columns in packets:
-            name = f"SIGNAL{suffix}" if f"SIGNAL{suffix}" in columns.fields else f"REFLECTIVITY{suffix}"
-            valid = columns.valid
-            range_mm = columns.fields[f"RANGE{suffix}"][:, valid].T  # column after column
-            seen = range_mm > 0
-            every = self._geometry.points(range_mm.T, columns.numbers[valid]).transpose(1, 0, 2)
-            points.append(every[seen])
-            intensity.append(columns.fields[name][:, valid].T[seen].astype(np.float32))
-            measured.extend(columns.stamps_ns[valid].tolist())
-            all_stamps.append(int(columns.stamps_ns[0]))
+        parts = list(packets)
+        name = f"SIGNAL{suffix}" if f"SIGNAL{suffix}" in parts[0].fields else f"REFLECTIVITY{suffix}"
+        valid = np.concatenate([columns.valid for columns in parts])
+        stamps = np.concatenate([columns.stamps_ns for columns in parts])
+        first_ns = int(stamps[valid].min()) if valid.any() else int(min(columns.stamps_ns[0] for columns in parts))
+        numbers = np.concatenate([columns.numbers for columns in parts])[valid]
+        range_mm, strength = (
+            np.concatenate([columns.fields[field] for columns in parts], axis=1)[:, valid]
+            for field in (f"RANGE{suffix}", name)
+        )
+        seen = range_mm.T > 0  # column after column
+        after_s = ((stamps[valid] - np.uint64(first_ns)).astype(np.float64) * 1e-9).astype(np.float32)
         return PointCloud(
-            stamp_ns=min(measured, default=all_stamps[0]),
+            stamp_ns=first_ns,
             frame_id=self._frame_id,
-            points=np.concatenate(points).astype(np.float32),
-            intensity=np.concatenate(intensity),
+            points=self._geometry.points(range_mm, numbers).transpose(1, 0, 2)[seen],
+            intensity=strength.T[seen].astype(np.float32),
+            time_s=np.broadcast_to(after_s[:, None], seen.shape)[seen],
+            ring=np.broadcast_to(self._ring, seen.shape)[seen],
         )

@@ -25,6 +25,7 @@ class OusterMetadata:
     Attributes:
         profile: of its LiDAR packets (``udp_profile_lidar``).
         columns_per_frame, columns_per_packet, beams: of a turn, of a packet, of a column.
+        column_window: first and last column that the sensor measures; the first may be the greater one.
         altitude_deg, azimuth_deg: (beams,) angle of each beam.
         beam_offset_m: x and z from the centre of turning to where the beams begin.
         lidar_to_sensor, imu_to_sensor: (4, 4), translation in metres.
@@ -36,6 +37,7 @@ class OusterMetadata:
     columns_per_frame: int
     columns_per_packet: int
     beams: int
+    column_window: tuple[int, int]
     altitude_deg: npt.NDArray[np.float64]
     azimuth_deg: npt.NDArray[np.float64]
     beam_offset_m: tuple[float, float]
@@ -99,11 +101,16 @@ def _metadata(flat: dict[str, Any]) -> OusterMetadata:
         beam_offset = (float(flat["lidar_origin_to_beam_origin_mm"]) / 1e3, 0.0)
     if not all(map(math.isfinite, beam_offset)):
         raise ValueError("the beams' origin is not finite")
+    columns = _count(layout["columns_per_frame"], _MAX_COLUMNS, "columns_per_frame")
+    first, last = (int(column) for column in layout.get("column_window") or (0, columns - 1))
+    if not (0 <= first < columns and 0 <= last < columns):
+        raise ValueError(f"column_window is {first} to {last}; columns lie in 0 to {columns - 1}")
     return OusterMetadata(
         profile=str(layout.get("udp_profile_lidar", LEGACY)),
-        columns_per_frame=_count(layout["columns_per_frame"], _MAX_COLUMNS, "columns_per_frame"),
+        columns_per_frame=columns,
         columns_per_packet=_count(layout["columns_per_packet"], 64, "columns_per_packet"),
         beams=beams,
+        column_window=(first, last),
         altitude_deg=altitude,
         azimuth_deg=azimuth,
         beam_offset_m=beam_offset,

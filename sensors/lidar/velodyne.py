@@ -20,6 +20,7 @@ PACKET_BYTES = 1206
 FRAME = "velodyne"
 _BLOCKS, _FIRINGS, _LASERS = 12, 2, 16
 _STEP_M = 0.002
+HOUR_US = 3_600_000_000
 _FIRING_US, _LASER_US = 55.296, 2.304
 _DUAL, _SINGLE = 0x39, (0x37, 0x38)
 _VLP16 = 0x22
@@ -126,16 +127,43 @@ class Turns:
         return begun
 
 
-def cloud(parts: list[Returns], stamp_ns: int, frame_id: str = FRAME, source: str = "") -> PointCloud:
-    """Return the returns of several packets as one message."""
+def cloud(
+    parts: list[Returns],
+    stamp_ns: int,
+    frame_id: str = FRAME,
+    source: str = "",
+    begun_us: list[float] | None = None,
+) -> PointCloud:
+    """Return the returns of several packets as one message.
+
+    ``begun_us``: when each packet's first firing was, after ``stamp_ns``; without it the points have no times.
+    """
     nothing = np.zeros((0, 3), np.float32)
+    time_s = None
+    if begun_us is not None:
+        times = [(part.time_us + begun) * 1e-6 for part, begun in zip(parts, begun_us, strict=True)]
+        time_s = np.concatenate([nothing[:, 0], *times]).astype(np.float32)
     return PointCloud(
         stamp_ns=stamp_ns,
         frame_id=frame_id,
         source=source,
         points=np.concatenate([nothing, *(part.points for part in parts)]),
         intensity=np.concatenate([nothing[:, 0], *(part.intensity for part in parts)]),
+        time_s=time_s,
+        ring=np.concatenate([np.zeros(0, np.uint16), *(part.ring.astype(np.uint16) for part in parts)]),
     )
+
+
+def sent_us(data: bytes) -> int:
+    """Return when a packet's first firing was, after the full hour of the sensor's clock [us]."""
+    return int.from_bytes(data[PACKET_BYTES - 6 : PACKET_BYTES - 2], "little")
+
+
+def after_us(data: list[bytes]) -> list[float]:
+    """Return when the first firing of each packet was, after the first packet's; the clock counts an hour."""
+    moments = [sent_us(one) for one in data]
+    gaps = [(later - moments[0] + HOUR_US // 2) % HOUR_US - HOUR_US // 2 for later in moments]
+    return [float(gap) for gap in gaps]
 
 
 def scan_cloud(packets: list[bytes], stamp_ns: int, frame_id: str = FRAME, source: str = "") -> PointCloud:
@@ -144,7 +172,7 @@ def scan_cloud(packets: list[bytes], stamp_ns: int, frame_id: str = FRAME, sourc
     Raises:
         BadInputError: see ``decode``.
     """
-    return cloud([decode(data) for data in packets], stamp_ns, frame_id, source)
+    return cloud([decode(data) for data in packets], stamp_ns, frame_id, source, after_us(packets))
 
 
 def choose(found: Returns, keep: npt.NDArray[np.bool_]) -> Returns:

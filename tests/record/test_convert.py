@@ -145,6 +145,10 @@ def test_random_clouds_and_estimates_come_back_equal(equal: Equal, seed: int, co
     points, intensity = arrays(seed, (count, 3), "float32"), arrays(seed + 1, (count,), "float32")
     cloud = PointCloud(stamp_ns=seed, points=points, intensity=intensity)
     assert equal(round_trip(cloud), cloud)
+    time_s, ring = arrays(seed + 2, (count,), "float32"), arrays(seed + 3, (count,), "uint16")
+    for more in ({"time_s": time_s}, {"ring": ring}, {"time_s": time_s, "ring": ring}):
+        cloud = PointCloud(stamp_ns=seed, points=points, intensity=intensity, **more)
+        assert equal(round_trip(cloud), cloud)
     shape = tuple(sides)
     value, lower, upper = (arrays(seed + i, shape, "float32") for i in range(3))
     valid = arrays(seed, shape, "bool")
@@ -174,6 +178,24 @@ def test_views_of_other_arrays_are_written_right(equal: Equal) -> None:
             "each names its parent instead",
         ),
         (PointCloud(stamp_ns=0, points=np.zeros((2, 3), np.float32), intensity=np.zeros(3, np.float32)), r"\(N, 3\)"),
+        (
+            PointCloud(
+                stamp_ns=0,
+                points=np.zeros((2, 3), np.float32),
+                intensity=np.zeros(2, np.float32),
+                time_s=np.zeros(1, np.float32),
+            ),
+            r"'time_s' needs shape \(2,\), got \(1,\)",
+        ),
+        (
+            PointCloud(
+                stamp_ns=0,
+                points=np.zeros((2, 3), np.float32),
+                intensity=np.zeros(2, np.float32),
+                ring=np.zeros(2, np.uint8),
+            ),
+            "'ring' needs an array of uint16, got uint8",
+        ),
         (
             Estimate(
                 stamp_ns=0,
@@ -258,6 +280,50 @@ def test_point_clouds_as_other_programs_write_them() -> None:
     outside = [{"name": n, "offset": 18, "datatype": 7, "count": 1} for n in "xyz"]
     with pytest.raises(BadInputError, match="lies outside a point of 20 bytes"):
         from_ros("sensor_msgs/msg/PointCloud2", {**values, "fields": outside})
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "written", "expected"),
+    [
+        ("t", "<u4", [0, 50_000_000, 99_999_999], [0.0, 0.05, 0.099999999]),  # Ouster: nanoseconds
+        ("time", "<f4", [-0.1, 0.0, 0.05], [-0.1, 0.0, 0.05]),  # Velodyne: seconds
+        ("time", "<f8", [-0.1, 0.0, 0.05], [-0.1, 0.0, 0.05]),
+        ("t", "<f8", [1.7e9, 1.7e9, 1.7e9], None),  # seconds since 1970, as some write: no offset
+    ],
+)
+def test_point_times_as_drivers_write_them(
+    name: str, code: str, written: list[float], expected: list[float] | None
+) -> None:
+    layout = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), (name, code), ("ring", "u1")])
+    table = np.zeros(3, layout)
+    table[name], table["ring"] = written, [3, 0, 127]
+    datatypes = {"<f4": 7, "<u4": 6, "<f8": 8, "|u1": 2}
+    assert layout.fields is not None
+    fields = [
+        {"name": one, "offset": offset, "datatype": datatypes[dtype.str], "count": 1}
+        for one, (dtype, offset, *_) in layout.fields.items()
+    ]
+    values = {
+        "header": HEADER,
+        "height": 1,
+        "width": 3,
+        "fields": fields,
+        "is_bigendian": False,
+        "point_step": layout.itemsize,
+        "row_step": 3 * layout.itemsize,
+        "data": table.view(np.uint8),
+        "is_dense": True,
+    }
+    cloud = from_ros("sensor_msgs/msg/PointCloud2", values)
+    assert isinstance(cloud, PointCloud)
+    assert cloud.ring is not None
+    assert cloud.ring.dtype == np.uint16
+    assert cloud.ring.tolist() == [3, 0, 127]
+    if expected is None:
+        assert cloud.time_s is None
+    else:
+        assert cloud.time_s is not None
+        assert cloud.time_s.tolist() == np.array(expected, np.float32).tolist()
 
 
 def test_velocities_and_poses_of_other_programs() -> None:
