@@ -12,7 +12,11 @@ import yaml
 from selfcue.errors import BadInputError
 from selfcue.messages import CameraInfo
 
-DISTORTION_LENGTHS: dict[str, tuple[int, ...]] = {"plumb_bob": (0, 4, 5), "equidistant": (0, 4)}
+DISTORTION_LENGTHS: dict[str, tuple[int, ...]] = {
+    "plumb_bob": (0, 4, 5),
+    "equidistant": (0, 4),
+    "rational_polynomial": (8,),
+}
 """Distortion models that are read and written, with the numbers of coefficients that each may have."""
 
 MAX_BASELINE_M = 10.0
