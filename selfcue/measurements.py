@@ -5,6 +5,9 @@ The rules of ``selfcue.messages`` hold: SI units, REP-103 axes, stamps of measur
 
 from __future__ import annotations
 
+import math
+from typing import Literal, TypeAlias
+
 from selfcue.message_base import Array, Message, Quaternion, Vector3
 
 
@@ -142,3 +145,38 @@ class Scalars(Message, frozen=True, kw_only=True):
     """
 
     values: dict[str, float]
+
+
+DeviceState: TypeAlias = Literal["opening", "up", "waiting", "ended", "failed"]
+
+
+class DeviceStatus(Message, frozen=True, kw_only=True):
+    """What an adapter knows of its device, whenever it changes and once a second; latched on ``TOPIC/device``.
+
+    Attributes:
+        device: what the driver calls it.
+        state: ``waiting`` for the next try to open it; ``failed``: not tried again; ``ended``: a file, at its end.
+        reason: why it is not ``up``, in one line.
+        reconnects, hangs: how often it was opened again, and how often a call into its driver did not return.
+        readings: taken from it since the start.
+        lost: readings that it or its driver missed; dropped: those that came faster than they were published.
+        age_s: since the last reading; infinite before the first.
+        asked_hz, measured_hz: readings a second; 0 where none are promised, or while unknown.
+        clock: by which clock its readings were stamped: on arrival, this machine's monotonic one, or the device's own.
+        clock_jumps: how often the device's own clock was set. clock_uncertainty_ns: of its translation to ours.
+    """
+
+    device: str
+    state: DeviceState
+    reason: str = ""
+    reconnects: int = 0
+    hangs: int = 0
+    readings: int = 0
+    lost: int = 0
+    dropped: int = 0
+    age_s: float = math.inf
+    asked_hz: float = 0.0
+    measured_hz: float = 0.0
+    clock: Literal["arrival", "monotonic", "device"] = "arrival"
+    clock_jumps: int = 0
+    clock_uncertainty_ns: int = 0

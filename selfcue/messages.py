@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from selfcue.measurements import Audio as Audio
+from selfcue.measurements import DeviceStatus as DeviceStatus
 from selfcue.measurements import LaserScan as LaserScan
 from selfcue.measurements import MagneticField as MagneticField
 from selfcue.measurements import NavSatFix as NavSatFix
@@ -379,6 +380,7 @@ MESSAGE_TYPES: dict[str, type[Message]] = {
         NavSatFix,
         LaserScan,
         Audio,
+        DeviceStatus,
         Scalars,
     )
 }

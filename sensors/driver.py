@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-from selfcue.errors import MissingDependencyError
+from selfcue.errors import MissingDependencyError, SelfcueError
 
 V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)
@@ -62,6 +62,10 @@ class DeviceLostError(MissingDependencyError):
     """The device was there and is not any more; whoever reads it tries again."""
 
 
+class NotDrawableError(SelfcueError):
+    """What a driver reads has no picture."""
+
+
 class Driver(ABC, Generic[V]):
     """One device, stream or file.
 
@@ -70,7 +74,17 @@ class Driver(ABC, Generic[V]):
     """
 
     kind: ClassVar[str]
-    domain: ClassVar[Domain] = "arrival"
+    domain: Domain = "arrival"
+    """Set by the class, or in ``__init__`` where it depends on the settings."""
+
+    @classmethod
+    @abstractmethod
+    def from_source(cls, source: str) -> Driver[Any]:
+        """Return a driver for ``source`` (see ``Device``) with default settings; no work.
+
+        Raises:
+            BadInputError: ``source`` cannot be one of its own.
+        """
 
     @property
     @abstractmethod
@@ -118,3 +132,11 @@ class Driver(ABC, Generic[V]):
     def describe(self) -> dict[str, Any]:
         """Return what an open device says of itself (model, firmware, size, rate), for ``selfcue sensors probe``."""
         return {}
+
+    def draw(self, readings: Sequence[Reading[V]], axes: Any) -> None:
+        """Draw what was read on ``axes`` (matplotlib's), for ``selfcue sensors show``.
+
+        Raises:
+            NotDrawableError: this driver's readings have no picture.
+        """
+        raise NotDrawableError(f"{self.name}: there is no picture of what a {self.kind} gives")

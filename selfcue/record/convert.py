@@ -13,6 +13,7 @@ from typing import Any
 from selfcue.errors import BadInputError
 from selfcue.messages import Message
 from selfcue.record import convert_clocks as clocks
+from selfcue.record import convert_devices as devices
 from selfcue.record import convert_images as images
 from selfcue.record import convert_measurements as measurements
 from selfcue.record import convert_sensors as sensors
@@ -50,6 +51,7 @@ _WRITTEN: tuple[Converter[Any], ...] = (
     measurements.LaserScanConverter(),
     measurements.AudioConverter(),
     measurements.ScalarsConverter(),
+    devices.DeviceStatusConverter(),
 )
 _READ: tuple[Converter[Any], ...] = (
     images.JpegConverter(),

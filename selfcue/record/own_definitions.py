@@ -133,6 +133,25 @@ float64 skew_uncertainty_ppm
 int64 samples
 int64 jumps
 """,
+    "selfcue_msgs/msg/DeviceStatus": """\
+std_msgs/Header header
+string device
+# opening, up, waiting, ended or failed
+string state
+string reason
+int64 reconnects
+int64 hangs
+int64 readings
+int64 lost
+int64 dropped
+float64 age_s
+float64 asked_hz
+float64 measured_hz
+# arrival, monotonic or device
+string clock
+int64 clock_jumps
+int64 clock_uncertainty_ns
+""",
     "selfcue_msgs/msg/Audio": """\
 std_msgs/Header header
 uint32 sample_rate_hz
