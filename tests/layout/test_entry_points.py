@@ -21,6 +21,8 @@ def test_the_groups_are_registered() -> None:
         "selfcue.readers",
         "selfcue.reports",
         "selfcue.reproductions",
+        "selfcue.sensors",
+        "selfcue.watches",
     }
 
 

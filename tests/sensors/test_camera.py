@@ -9,16 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
+import psutil
 import pytest
 
 from selfcue.clock import WallClock
 from selfcue.errors import BadInputError, MissingDependencyError
-from selfcue.messages import CameraInfo, Image, Message
+from selfcue.messages import CameraInfo, DeviceStatus, Image, Message
 from selfcue.sensors.calibration import rectified_pair, write_camera_info
-from selfcue.sensors.camera import Camera, CameraConfig
-from selfcue.sensors.camera_node import CameraNode, CameraParams
-from selfcue.sensors.grab_thread import GrabThread
+from selfcue.sensors.camera.choose import AnyCamera
+from selfcue.sensors.camera.config import CameraConfig
+from selfcue.sensors.camera.node import CameraNode, CameraParams
+from selfcue.sensors.camera.side_by_side_node import SideBySideNode, SideBySideParams
+from selfcue.sensors.driver import DeviceLostError, EndOfData
+from selfcue.sensors.rectifier import Rectifier
+from selfcue.sensors.sensor_node import SensorNode
 
 SIZE = (64, 48)
 
@@ -51,15 +57,18 @@ def video(tmp_path: Path) -> Path:
 
 
 def read_all(source: Path) -> list[np.ndarray[Any, Any]]:
-    camera = Camera(CameraConfig(str(source)))
+    camera = AnyCamera(CameraConfig(str(source)))
     camera.open()
-    frames = []
-    while (frame := camera.read()) is not None:
-        frames.append(frame)
-    assert camera.read() is None
-    camera.close()
-    camera.close()
-    return frames
+    frames: list[np.ndarray[Any, Any]] = []
+    try:
+        while len(frames) < 100:
+            frames += [reading.value for reading in camera.read(1.0)]
+    except EndOfData:
+        return frames
+    finally:
+        camera.close()
+        camera.close()
+    pytest.fail("the source does not end")
 
 
 def test_a_folder_of_pictures_is_read_in_order_as_rgb(folder: Path) -> None:
@@ -75,18 +84,19 @@ def test_a_video_file_is_read_as_rgb(video: Path) -> None:
     for number, frame in enumerate(frames):
         assert frame.shape == (48, 64, 3)
         assert np.abs(frame.astype(int) - shade(number)).max() < 12  # MJPEG loses a little
-    camera = Camera(CameraConfig(str(video)))
+    camera = AnyCamera(CameraConfig(str(video)))
     camera.open()
-    assert camera.fps == 25.0
+    assert camera.asked_hz == 25.0
+    assert not camera.paced
     camera.close()
 
 
 def refused(config: CameraConfig) -> str:
-    camera = Camera(config)
+    camera = AnyCamera(config)
     with pytest.raises((BadInputError, MissingDependencyError)) as caught:
         camera.open()
-    with pytest.raises(MissingDependencyError, match="before it was opened"):  # all or nothing
-        camera.read()
+    with pytest.raises((DeviceLostError, EndOfData)):  # all or nothing
+        camera.read(0.1)
     assert "\n" not in str(caught.value)
     return f"{type(caught.value).__name__}: {caught.value}"
 
@@ -115,14 +125,14 @@ def test_a_stream_that_does_not_answer() -> None:
 def test_a_damaged_picture_and_one_of_another_size(folder: Path) -> None:
     (folder / "002.png").write_bytes(b"")
     cv2.imwrite(str(folder / "003.png"), np.zeros((10, 10, 3), np.uint8))
-    camera = Camera(CameraConfig(str(folder)))
+    camera = AnyCamera(CameraConfig(str(folder)))
     camera.open()
-    assert camera.read() is not None
-    assert camera.read() is not None
-    with pytest.raises(BadInputError, match=r"002\.png: the picture is missing or damaged"):
-        camera.read()
+    assert len(camera.read(1.0)) == 1
+    assert len(camera.read(1.0)) == 1
+    with pytest.raises(BadInputError, match=r"002\.png: the image is damaged"):
+        camera.read(1.0)
     with pytest.raises(BadInputError, match=r"003\.png: frame of 10 x 10 px, expected 64 x 48 px"):
-        camera.read()
+        camera.read(1.0)
 
 
 def test_settings_that_contradict_each_other() -> None:
@@ -132,75 +142,30 @@ def test_settings_that_contradict_each_other() -> None:
         CameraConfig("0", width=640)
     with pytest.raises(ValueError, match="read_timeout_ms 0"):
         CameraConfig("0", read_timeout_ms=0)
+    with pytest.raises(ValueError, match="no FourCC"):
+        CameraConfig("0", pixel_format="JPG")
+    with pytest.raises(ValueError, match="rectify needs a calibration"):
+        CameraParams(rectify=True)
+    with pytest.raises(ValueError, match="go together"):
+        SideBySideParams(left="left.yaml")
 
 
-def counting_clock() -> Callable[[], int]:
-    times = iter(range(1000, 10_000))
-    lock = threading.Lock()
-
-    def now_ns() -> int:
-        with lock:
-            return next(times)
-
-    return now_ns
+def test_a_pipeline_without_gstreamer_says_what_to_install() -> None:
+    if any("GStreamer" in line and "YES" in line for line in cv2.getBuildInformation().splitlines()):
+        pytest.skip("this OpenCV has GStreamer")
+    assert "built without GStreamer" in refused(CameraConfig("gst:videotestsrc ! appsink"))
 
 
-def grabber(source: Path, **settings: Any) -> GrabThread:
-    camera = Camera(CameraConfig(str(source)))
+def test_what_a_camera_sees_can_be_drawn(folder: Path) -> None:
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    camera = AnyCamera.from_source(str(folder))
     camera.open()
-    return GrabThread(camera, counting_clock(), **settings)
-
-
-def test_the_thread_gives_every_frame_of_a_file_with_rising_stamps(folder: Path) -> None:
-    grab = grabber(folder, keep=2)
-    grab.start()
-    frames = []
-    while not grab.ended:
-        frames += grab.take(timeout_s=5.0)
-    assert [frame.number for frame in frames] == list(range(6))
-    assert [frame.stamp_ns for frame in frames] == list(range(1000, 1006))
-    assert grab.dropped == 0
-    grab.stop()
-
-
-def test_a_file_waits_until_its_frames_are_taken(folder: Path) -> None:
-    grab = grabber(folder, keep=2)
-    grab.start()
-    grab._thread.join(0.3)
-    assert grab._thread.is_alive()
-    assert [frame.number for frame in grab.take()] == [0, 1]
-    grab.stop()
-
-
-def test_a_camera_with_a_pace_of_its_own_keeps_the_newest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Camera, "paced", True)
-    grab = grabber(folder, keep=2)
-    grab.start()
-    grab._thread.join(5.0)
-    assert [frame.number for frame in grab.take()] == [4, 5]
-    assert grab.dropped == 4
-    assert grab.ended
-    grab.stop()
-
-
-def test_a_failure_comes_after_the_good_frames(folder: Path) -> None:
-    (folder / "002.png").write_bytes(b"")
-    grab = grabber(folder)
-    grab.start()
-    grab._thread.join(5.0)
-    assert [frame.number for frame in grab.take()] == [0, 1]
-    with pytest.raises(BadInputError, match=r"002\.png"):
-        grab.take()
-    grab.stop()
-
-
-def test_stopping_a_held_up_thread_does_not_wait(folder: Path) -> None:
-    grab = grabber(folder, keep=1)
-    grab.start()
-    assert grab.take(timeout_s=5.0)
-    grab.stop(timeout_s=5.0)
-    assert not grab._thread.is_alive()
-    grab.stop()
+    axes = figure.add_subplot()
+    camera.draw(camera.read(1.0), axes)
+    np.testing.assert_array_equal(axes.images[0].get_array(), shade(0))
+    camera.close()
+    with pytest.raises(BadInputError, match="source is empty"):
+        AnyCamera.from_source("")
 
 
 class LiveLink:
@@ -256,13 +221,12 @@ def started(link: LiveLink) -> Iterator[Callable[[CameraParams], CameraNode]]:
         node.close()
 
 
-def run_to_end(node: CameraNode, link: LiveLink) -> None:
+def run_to_end(node: SensorNode[Any], link: LiveLink) -> None:
     for _ in range(2000):
         node.step(link.now_ns())
-        if link.journalled:
+        if node._thread.ended:
             return
-        assert node._grab is not None
-        node._grab._stop.wait(0.005)  # a live host's period
+        threading.Event().wait(0.005)  # a live host's period
     pytest.fail("the source did not end")
 
 
@@ -273,9 +237,7 @@ def test_the_node_publishes_what_the_camera_sees(
     write_camera_info(tmp_path / "camera.yaml", info)
     before_ns = link.now_ns()
     node = started(
-        CameraParams(
-            CameraConfig(str(folder), fps=200.0), topic="front", calibration=str(tmp_path / "camera.yaml"), keep=50
-        )
+        CameraParams(CameraConfig(str(folder), fps=200.0), topic="front", calibration=str(tmp_path / "camera.yaml"))
     )
     run_to_end(node, link)
     images = [message for message in link.sent["front/image"] if isinstance(message, Image)]
@@ -289,7 +251,8 @@ def test_the_node_publishes_what_the_camera_sees(
     (sent,) = link.sent["front/camera_info"]
     assert isinstance(sent, CameraInfo)
     assert sent.frame_id == "camera_optical"
-    assert link.journalled == ["camera_ended"]
+    statuses = [message for message in link.sent["front/device"] if isinstance(message, DeviceStatus)]
+    assert statuses[0].state == "up"
 
 
 def test_frames_that_do_not_fit_the_calibration(
@@ -305,5 +268,58 @@ def test_frames_that_do_not_fit_the_calibration(
 def test_a_camera_has_no_place_under_a_simulated_clock(folder: Path, link: LiveLink) -> None:
     link.lockstep = True
     node = CameraNode("camera", CameraParams(CameraConfig(str(folder))))
-    with pytest.raises(BadInputError, match="a camera runs on the wall's clock"):
+    with pytest.raises(BadInputError, match="a device runs on the wall's clock"):
         node.configure(link)
+
+
+def test_pictures_are_undistorted_where_it_is_asked_for(
+    tmp_path: Path, link: LiveLink, started: Callable[[CameraParams], CameraNode]
+) -> None:
+    straight, _ = rectified_pair(width=64, height=48, fx_px=60.0, cx_px=31.5, cy_px=23.5, baseline_m=0.1)
+    bent = msgspec.structs.replace(straight, d=(-0.4, 0.1, 0.0, 0.0, 0.0))
+    write_camera_info(tmp_path / "camera.yaml", bent)
+    rows = np.broadcast_to(np.arange(48, dtype=np.uint8)[:, None] * 5, (48, 64))
+    (tmp_path / "pictures").mkdir()
+    cv2.imwrite(str(tmp_path / "pictures" / "0.png"), rows)
+    node = started(
+        CameraParams(CameraConfig(str(tmp_path / "pictures")), calibration=str(tmp_path / "camera.yaml"), rectify=True)
+    )
+    run_to_end(node, link)
+    (image,) = link.sent["camera/image"]
+    (info,) = link.sent["camera/camera_info"]
+    assert isinstance(image, Image)
+    assert isinstance(info, CameraInfo)
+    np.testing.assert_array_equal(image.data, Rectifier(bent).apply(rows))
+    assert np.abs(image.data.astype(int) - rows).max() > 5, "the picture has moved"
+    assert image.encoding == "mono8"
+    assert not info.d, "what was straightened says so"
+
+
+def test_one_picture_with_both_eyes_becomes_a_pair_of_one_stamp(tmp_path: Path, link: LiveLink) -> None:
+    (tmp_path / "pictures").mkdir()
+    both = np.concatenate([shade(1), shade(9)], axis=1)
+    cv2.imwrite(str(tmp_path / "pictures" / "0.png"), both[:, :, ::-1])
+    node = SideBySideNode("stereo", SideBySideParams(CameraConfig(str(tmp_path / "pictures"))))
+    node.configure(link)
+    node.activate()
+    run_to_end(node, link)
+    node.close()
+    (left,), (right,) = link.sent["stereo/left/image"], link.sent["stereo/right/image"]
+    assert isinstance(left, Image)
+    assert isinstance(right, Image)
+    assert left.stamp_ns == right.stamp_ns
+    np.testing.assert_array_equal(left.data, shade(1))
+    np.testing.assert_array_equal(right.data, shade(9))
+
+
+def test_a_hundred_cameras_one_after_another_leave_nothing_behind(video: Path, link: LiveLink) -> None:
+    here, before = psutil.Process(), 0
+    for number in range(100):
+        node = CameraNode("camera", CameraParams(CameraConfig(str(video))))
+        node.configure(link)
+        node.step(link.now_ns())
+        node.close()
+        if number == 10:
+            before = here.num_fds()
+    assert here.num_fds() <= before + 2
+    assert not [thread for thread in threading.enumerate() if thread.name == "sensor"]
