@@ -1,4 +1,4 @@
-"""Turns of Ouster sensors: packets into clouds; for captures and for live sensors.
+"""Turns of Ouster sensors: the packets of one turn into a cloud.
 
 Source of the geometry: Ouster Sensor Documentation, "Lidar Range to XYZ".
 """
@@ -46,7 +46,7 @@ class OusterGeometry:
 
 
 class OusterScans:
-    """Packets into clouds of one turn each.
+    """Makes clouds of one turn each.
 
     A point's intensity is SIGNAL, the photons counted, or REFLECTIVITY where the profile has no other.
     """
@@ -56,23 +56,6 @@ class OusterScans:
         self._geometry = OusterGeometry(metadata)
         self._frame_id = frame_id
         self._ring = np.argsort(np.argsort(metadata.altitude_deg, kind="stable")).astype(np.uint16)
-        self._packets: list[Columns] = []
-
-    def feed(self, data: bytes) -> PointCloud | None:
-        """Take a packet; return the cloud of the turn before, where this packet begins another.
-
-        Raises:
-            BadInputError: it is no packet of this sensor and mode.
-        """
-        columns = self.format.decode(data)
-        done = self.flush() if self._packets and self._packets[0].frame != columns.frame else None
-        self._packets.append(columns)
-        return done
-
-    def flush(self) -> PointCloud | None:
-        """Return the cloud of the turn under way, and forget it; None where no packet of it came."""
-        packets, self._packets = self._packets, []
-        return self.cloud(packets) if packets else None
 
     def cloud(self, packets: Iterable[Columns], *, second: bool = False) -> PointCloud:
         """Return the points of one turn in the order of its packets, stamped with its first column.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ class OusterMetadata:
     Attributes:
         profile: of its LiDAR packets (``udp_profile_lidar``).
         columns_per_frame, columns_per_packet, beams: of a turn, of a packet, of a column.
+        turn_hz: turns a second, after the mode's name (``1024x10``); 0 where it has none.
         column_window: first and last column that the sensor measures; the first may be the greater one.
         altitude_deg, azimuth_deg: (beams,) angle of each beam.
         beam_offset_m: x and z from the centre of turning to where the beams begin.
@@ -37,6 +39,7 @@ class OusterMetadata:
     columns_per_frame: int
     columns_per_packet: int
     beams: int
+    turn_hz: float
     column_window: tuple[int, int]
     altitude_deg: npt.NDArray[np.float64]
     azimuth_deg: npt.NDArray[np.float64]
@@ -58,13 +61,25 @@ def read_metadata(path: Path) -> OusterMetadata:
         found = json.loads(path.read_text())
     except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise BadInputError(f"{path}: the sensor's metadata cannot be read ({error})") from error
+    return metadata_of(found, str(path))
+
+
+def metadata_of(found: Any, name: str) -> OusterMetadata:
+    """Return what decoded JSON says; ``name`` is where it is from, for messages. Raises as ``read_metadata``."""
     flat = _flat(found)
     try:
         return _metadata(flat)
     except KeyError as error:
-        raise BadInputError(f"{path}: key {error} is missing in the sensor's metadata") from None
+        raise BadInputError(f"{name}: key {error} is missing in the sensor's metadata") from None
     except (TypeError, ValueError, AttributeError) as error:
-        raise BadInputError(f"{path}: the sensor's metadata is not usable ({error})") from error
+        raise BadInputError(f"{name}: the sensor's metadata is not usable ({error})") from error
+
+
+def beside(path: Path) -> Path | None:
+    """Return the metadata file with the longest name that the capture's name begins with; None where none is."""
+    candidates = [one for one in path.parent.glob("*.json") if path.stem.startswith(one.stem)]
+    fitting = [one for one in candidates if is_metadata(one)]
+    return max(fitting, key=lambda one: len(one.stem), default=None)
 
 
 def is_metadata(path: Path) -> bool:
@@ -105,11 +120,13 @@ def _metadata(flat: dict[str, Any]) -> OusterMetadata:
     first, last = (int(column) for column in layout.get("column_window") or (0, columns - 1))
     if not (0 <= first < columns and 0 <= last < columns):
         raise ValueError(f"column_window is {first} to {last}; columns lie in 0 to {columns - 1}")
+    mode = re.fullmatch(r"\d+x(\d{1,3})", str(flat.get("lidar_mode", "")))
     return OusterMetadata(
         profile=str(layout.get("udp_profile_lidar", LEGACY)),
         columns_per_frame=columns,
         columns_per_packet=_count(layout["columns_per_packet"], 64, "columns_per_packet"),
         beams=beams,
+        turn_hz=float(mode.group(1)) if mode else 0.0,
         column_window=(first, last),
         altitude_deg=altitude,
         azimuth_deg=azimuth,

@@ -6,7 +6,7 @@ Format: https://datatracker.ietf.org/doc/draft-ietf-opsawg-pcap/; IPv4 and UDP a
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,7 +75,7 @@ class Capture:
         if self._link not in _LINK_BYTES:
             raise BadInputError(f"{path}: link layer {self._link} is not known; capture Ethernet (1), IP or 'any'")
 
-    def __iter__(self) -> Iterator[Datagram]:
+    def __iter__(self) -> Generator[Datagram, None, None]:
         fragments: dict[bytes, dict[int, tuple[bytes, bool]]] = {}
         for time_ns, frame in self._records():
             packet = self._ip(frame)

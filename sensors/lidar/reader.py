@@ -15,7 +15,7 @@ from selfcue.messages import Imu, PointCloud
 from selfcue.record.entry import TopicInfo
 from selfcue.sensors.lidar import velodyne
 from selfcue.sensors.lidar.ouster import OusterScans
-from selfcue.sensors.lidar.ouster_metadata import OusterMetadata, is_metadata, read_metadata
+from selfcue.sensors.lidar.ouster_metadata import OusterMetadata, beside, read_metadata
 from selfcue.sensors.lidar.ouster_packet import IMU_BYTES, OusterFormat, decode_imu
 from selfcue.sensors.lidar.pcap import Capture, Datagram, is_pcap
 from selfcue.sensors.streams import Stream, StreamReader
@@ -55,7 +55,7 @@ class LidarPcapReader(StreamReader):
         capture = Capture(self.path)
         self._packets: list[bytes] = []
         self._others: Counter[tuple[int, int]] = Counter()
-        metadata = _metadata_beside(self.path)
+        metadata = beside(self.path)
         if metadata is not None:
             self.time_base = "the sensor's clock, as its timestamp_mode sets it"
             streams = self._ouster(capture, read_metadata(metadata), metadata)
@@ -149,7 +149,8 @@ class LidarPcapReader(StreamReader):
         scans = [scan for scan in found.values() if any(len(part.range_m) for part in self._parts(scan))]
 
         def cloud(i: int) -> PointCloud:
-            return velodyne.cloud(list(self._parts(scans[i])), scans[i].stamp_ns)
+            begun_us = velodyne.after_us([self._packets[place] for place in scans[i].packets])
+            return velodyne.cloud(list(self._parts(scans[i])), scans[i].stamp_ns, begun_us=begun_us)
 
         stamps_ns = np.array([scan.stamp_ns for scan in scans], dtype=np.int64)
         return [Stream(POINTS, PointCloud, stamps_ns, cloud, "Velodyne VLP-16")]
@@ -163,10 +164,3 @@ class LidarPcapReader(StreamReader):
 
 def _is_to(datagram: Datagram, port: int) -> bool:
     return port in (0, datagram.port)
-
-
-def _metadata_beside(path: Path) -> Path | None:
-    """Return the Ouster metadata with the longest name that the capture's name begins with; None where none is."""
-    candidates = [one for one in path.parent.glob("*.json") if path.stem.startswith(one.stem)]
-    fitting = [one for one in candidates if is_metadata(one)]
-    return max(fitting, key=lambda one: len(one.stem), default=None)

@@ -181,47 +181,6 @@ def choose(found: Returns, keep: npt.NDArray[np.bool_]) -> Returns:
     return Returns(**{name: getattr(found, name)[keep] for name in fields})
 
 
-class VelodyneScans:
-    """Packets into clouds of one turn each, cut where the azimuth passes 0; for captures and for live sensors."""
-
-    def __init__(self, frame_id: str = FRAME) -> None:
-        self._frame_id = frame_id
-        self._turns = Turns()
-        self._turn = 0
-        self._parts: list[Returns] = []
-        self._stamp_ns: int | None = None
-
-    def feed(self, data: bytes, stamp_ns: int) -> PointCloud | None:
-        """Take a packet that came at ``stamp_ns``; return the cloud that it completes, stamped with its first packet.
-
-        Raises:
-            BadInputError: see ``decode``; what was collected stays.
-        """
-        found = decode(data)
-        begun = self._turns.of(azimuths(data))
-        number = begun + (found.azimuth // 360.0).astype(np.int64)
-        done = None
-        if self._stamp_ns is None:
-            self._turn = begun
-        old = number <= self._turn
-        if old.any():
-            self._stamp_ns = stamp_ns if self._stamp_ns is None else self._stamp_ns
-            self._parts.append(choose(found, old))
-        if not old.all() or begun > self._turn:
-            done = self.flush()
-            self._turn = max(begun, int(number.max(initial=begun)))
-            self._parts, self._stamp_ns = [choose(found, ~old)], stamp_ns
-        return done
-
-    def flush(self) -> PointCloud | None:
-        """Return what was collected of the turn under way, and forget it; None where there is nothing."""
-        if self._stamp_ns is None:
-            return None
-        done = cloud(self._parts, self._stamp_ns, self._frame_id)
-        self._parts, self._stamp_ns = [], None
-        return done
-
-
 def _blocks(data: bytes) -> tuple[npt.NDArray[np.void], int]:
     """Return the blocks of a packet and its return mode."""
     if len(data) != PACKET_BYTES:

@@ -22,56 +22,7 @@ from selfcue.sensors.lidar.pcap import Capture
 from selfcue.sensors.lidar.reader import LidarPcapReader
 from selfcue.sensors.readers import open_log
 from tests.sensors.captures import SECOND, ethernet, ip, pcap, udp
-
-BEAMS, COLUMNS, PER_PACKET = 4, 16, 8
-SIZES = {
-    "LEGACY": 12,
-    "RNG19_RFL8_SIG16_NIR16": 12,
-    "RNG19_RFL8_SIG16_NIR16_DUAL": 16,
-    "RNG15_RFL8_NIR8": 4,
-}
-
-
-def describe(profile: str) -> dict[str, Any]:
-    layout = {"pixels_per_column": BEAMS, "columns_per_frame": COLUMNS, "columns_per_packet": PER_PACKET}
-    return {
-        "beam_altitude_angles": [20.0, 5.0, -5.0, -20.0],
-        "beam_azimuth_angles": [3.0, 1.0, -1.0, -3.0],
-        "lidar_origin_to_beam_origin_mm": 15.0,
-        "lidar_to_sensor_transform": [-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 36.0, 0, 0, 0, 1],
-        "imu_to_sensor_transform": [1, 0, 0, 6.0, 0, 1, 0, -11.0, 0, 0, 1, 7.0, 0, 0, 0, 1],
-        "data_format": {**layout, "udp_profile_lidar": profile},
-        "udp_port_lidar": 7502,
-        "udp_port_imu": 7503,
-    }
-
-
-def ouster_packet(profile: str, frame: int, part: int, *, valid: bool = True) -> bytes:
-    """Ranges of 1000 mm and more that tell beam and column, strengths that tell the column."""
-    legacy = profile == "LEGACY"
-    columns = []
-    for column in range(part * PER_PACKET, (part + 1) * PER_PACKET):
-        stamp = 5 * SECOND + frame * 100_000_000 + column * 1_000_000
-        head = (
-            struct.pack("<QHHI", stamp, column, frame, 0) if legacy else struct.pack("<QHH", stamp, column, int(valid))
-        )
-        blocks = []
-        for beam in range(BEAMS):
-            mm = 1000 + 8 * (10 * column + beam)
-            if profile == "RNG15_RFL8_NIR8":
-                blocks.append(struct.pack("<HBB", mm // 8 | 0x8000, column, 3))
-            elif profile == "LEGACY":
-                blocks.append(struct.pack("<IHHHH", mm | 0xF0000000, 9, column, 3, 0))
-            elif profile.endswith("DUAL"):
-                blocks.append(struct.pack("<IIHHHH", mm | 9 << 24, (mm + 8) | 8 << 24, column, 7, 3, 0))
-            else:
-                blocks.append(struct.pack("<IBBHHH", mm | 0xFFF80000, 9, 0, column, 3, 0))
-        tail = struct.pack("<I", 0xFFFFFFFF if valid else 0) if legacy else b""
-        columns.append(head + b"".join(blocks) + tail)
-    body = b"".join(columns)
-    if legacy:
-        return body
-    return struct.pack("<HH", 1, frame) + bytes(28) + body + bytes(32)
+from tests.sensors.lidar_packets import BEAMS, COLUMNS, PER_PACKET, SIZES, describe, ouster_packet
 
 
 def place(meta: dict[str, Any], beam: int, column: int, mm: float) -> tuple[float, float, float]:
@@ -122,21 +73,18 @@ def test_an_ouster_turn_equals_the_manuals_formulas(tmp_path: Path, profile: str
     assert inertial.stamp_ns == 5 * SECOND + 50
     assert inertial.angular_velocity == pytest.approx((math.pi, 0, -math.pi / 2))
     assert inertial.linear_acceleration == pytest.approx((0, 0, 9.80665))
-    scans = OusterScans(read_metadata(tmp_path / "turn.json"))
-    live = [cloud for cloud in (*map(scans.feed, packets), scans.flush()) if cloud is not None]
-    assert [
-        np.array_equal(a.points, b.points) for a, b in zip(live, clouds, strict=True) if isinstance(b, PointCloud)
-    ] == [True] * 2
+    assert first.time_s is not None
+    assert first.time_s == pytest.approx([0.001 * column for column in range(COLUMNS) for _ in range(BEAMS)])
+    assert first.ring is not None
+    assert first.ring.tolist() == [3, 2, 1, 0] * COLUMNS
 
 
 def test_columns_that_were_not_measured_give_no_points(tmp_path: Path) -> None:
     path = tmp_path / "m.json"
     path.write_text(json.dumps(describe("RNG19_RFL8_SIG16_NIR16")))
     scans = OusterScans(read_metadata(path))
-    scans.feed(ouster_packet("RNG19_RFL8_SIG16_NIR16", 1, 0, valid=False))
-    scans.feed(ouster_packet("RNG19_RFL8_SIG16_NIR16", 1, 1))
-    cloud = scans.flush()
-    assert cloud is not None
+    packets = [ouster_packet("RNG19_RFL8_SIG16_NIR16", 1, part, valid=part == 1) for part in (0, 1)]
+    cloud = scans.cloud(map(scans.format.decode, packets))
     assert len(cloud.points) == PER_PACKET * BEAMS
     assert cloud.stamp_ns == 5 * SECOND + 108_000_000
 
@@ -156,11 +104,7 @@ def test_newer_metadata_is_read_alike(tmp_path: Path) -> None:
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
     one, other = (OusterScans(read_metadata(tmp_path / f"{name}.json")) for name in ("old", "new"))
     packet = ouster_packet("RNG15_RFL8_NIR8", 1, 0)
-    one.feed(packet)
-    other.feed(packet)
-    first, second = one.flush(), other.flush()
-    assert first is not None
-    assert second is not None
+    first, second = (scans.cloud([scans.format.decode(packet)]) for scans in (one, other))
     assert np.allclose(first.points, second.points, atol=1e-6)
     assert read_metadata(tmp_path / "new.json").product == "OS-1-4"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -15,23 +15,13 @@ from selfcue.errors import BadInputError
 from selfcue.messages import PointCloud
 from selfcue.sensors.lidar import velodyne
 from selfcue.sensors.lidar.reader import LidarPcapReader
+from selfcue.sensors.lidar.velodyne_models import LibraryDecoder, Piece
+from selfcue.sensors.lidar.velodyne_turns import VelodyneTurns
 from selfcue.sensors.readers import open_log
 from tests.sensors.captures import ethernet, ip, pcap, udp
+from tests.sensors.lidar_packets import there, vlp16, vlp16_stream
 
 ELEVATIONS = (-15, 1, -13, 3, -11, 5, -9, 7, -7, 9, -5, 11, -3, 13, -1, 15)
-
-
-def vlp16(first: float, *, step: float = 0.4, mode: int = 0x37, product: int = 0x22, seed: int = 0) -> bytes:
-    """One packet whose blocks begin at ``first`` degrees; dual-return blocks come in pairs."""
-    rng = np.random.default_rng(seed)
-    parts = []
-    for block in range(12):
-        azimuth = round((first + step * (block // 2 if mode == 0x39 else block)) * 100) % 36_000
-        parts.append(b"\xff\xee" + struct.pack("<H", azimuth))
-        for _ in range(32):
-            distance = 0 if rng.random() < 0.2 else int(rng.integers(1, 60_000))
-            parts.append(struct.pack("<HB", distance, int(rng.integers(256))))
-    return b"".join(parts) + struct.pack("<IBB", 5, mode, product)
 
 
 def naive(data: bytes, *, dual: bool) -> list[tuple[float, ...]]:
@@ -87,15 +77,12 @@ def test_a_return_that_is_strongest_and_last_is_one_point() -> None:
 
 
 def test_turns_are_cut_at_azimuth_zero(tmp_path: Path) -> None:
-    packets = [vlp16((300 + 4.8 * i) % 360, seed=i) for i in range(180)]  # 60 degrees, a turn, a turn, 84 degrees
+    packets = vlp16_stream(180, 300.0)  # 60 degrees, a turn, a turn, 84 degrees
     every = [velodyne.decode(data) for data in packets]
-    scans, clouds = velodyne.VelodyneScans(), []
-    for i, data in enumerate(packets):
-        clouds += [one for one in [scans.feed(data, i)] if one is not None]
-    last = scans.flush()
-    assert last is not None
-    clouds.append(last)
-    assert scans.flush() is None
+    turns = VelodyneTurns(least_share=0.0)
+    clouds = [turn.cloud for data in packets for turn in turns.feed(data)[1]]
+    clouds += [turn.cloud for turn in turns.flush()]
+    assert turns.flush() == []
     assert sum(len(one.points) for one in clouds) == sum(len(one.range_m) for one in every)
     assert len(clouds) == 4
     for one in clouds:
@@ -113,6 +100,8 @@ def test_turns_are_cut_at_azimuth_zero(tmp_path: Path) -> None:
         assert isinstance(other, PointCloud)
         assert np.array_equal(one.points, other.points)
         assert np.array_equal(one.intensity, other.intensity)
+        assert np.array_equal(there(one.time_s), there(other.time_s))
+        assert np.array_equal(there(one.ring), there(other.ring))
     assert reader.contents()["lidar/points"].count == 4
 
 
@@ -183,6 +172,43 @@ def recorded_packets(bag: Path) -> Iterable[bytes]:
         for connection, _, raw in found.messages():
             message: Any = found.deserialize(raw, connection.msgtype)
             yield from (packet.data.tobytes() for packet in message.packets)
+
+
+def test_velodyne_decoder_gives_the_same_points_of_the_recorded_vlp16(data: Callable[[str], Path]) -> None:
+    """Point by point, but for the lasers' places above each other, which it adds, and how it smooths the azimuth."""
+    pytest.importorskip("rosbags", reason="rosbags is not installed")
+    pytest.importorskip("velodyne_decoder", reason="velodyne-decoder is not installed")
+    packets = list(recorded_packets(data("ros_logs") / "nebula_vlp16" / "1673400471837873222"))
+    begun_us = velodyne.after_us(packets)
+    pieces = [Piece(one, round(begun), 0.0) for one, begun in zip(packets, begun_us, strict=True)]
+    clouds = LibraryDecoder("VLP-16").cloud(pieces, 0, "v"), velodyne.cloud([*map(velodyne.decode, packets)], 0, "v")
+    theirs, mine = clouds[0], msgspec.structs.replace(clouds[1], time_s=packet_times(packets, begun_us))
+    assert len(mine.points) == len(theirs.points) == 59_414
+
+    def sorted_columns(cloud: PointCloud) -> tuple[Any, ...]:
+        assert cloud.time_s is not None
+        assert cloud.ring is not None
+        flat = np.hypot(cloud.points[:, 0], cloud.points[:, 1])
+        order = np.lexsort((flat, cloud.intensity, np.rint(cloud.time_s * 1e6 / 2.304), cloud.ring))
+        turn = np.arctan2(cloud.points[:, 1], cloud.points[:, 0])
+        return tuple(a[order] for a in (cloud.ring, cloud.intensity, cloud.time_s, flat, turn, cloud.points[:, 2]))
+
+    ring, strength, time_s, flat, turn, up = sorted_columns(mine)
+    other_ring, other_strength, other_time_s, other_flat, other_turn, other_up = sorted_columns(theirs)
+    assert np.array_equal(ring, other_ring)
+    assert np.array_equal(strength, other_strength)
+    assert np.abs(time_s - other_time_s).max() < 1e-7
+    assert np.abs(flat - other_flat).max() < 1e-5
+    assert np.degrees(np.abs(np.angle(np.exp(1j * (turn - other_turn))))).max() < 0.03
+    for one in sorted(set(ring.tolist())):
+        lift = (other_up - up)[ring == one]
+        assert np.ptp(lift) < 1e-5
+        assert abs(float(lift[0])) == pytest.approx(abs(2 * one - 15) * 0.73e-3, abs=0.3e-3)  # 11.2 mm at 15 degrees
+
+
+def packet_times(packets: list[bytes], begun_us: list[float]) -> Any:
+    times = [velodyne.decode(one).time_us + begun for one, begun in zip(packets, begun_us, strict=True)]
+    return (np.concatenate(times) * 1e-6).astype(np.float32)
 
 
 def test_the_recorded_velodyne_bag_gives_clouds(data: Callable[[str], Path]) -> None:
