@@ -16,6 +16,7 @@ POINTS = [point for point in distribution("selfcue").entry_points if point.group
 def test_the_groups_are_registered() -> None:
     assert {point.group for point in POINTS} == {
         "selfcue.commands",
+        "selfcue.fleet_tasks",
         "selfcue.methods",
         "selfcue.nodes",
         "selfcue.readers",

@@ -1,0 +1,1 @@
+"""Fleets: one task over many logs, in parallel, on Ray or on local processes."""
