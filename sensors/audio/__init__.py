@@ -1,0 +1,1 @@
+"""Sound: microphones, sound files, features, and what can be wrong with them."""
