@@ -16,6 +16,8 @@ NODES = "selfcue.nodes"
 COMMANDS = "selfcue.commands"
 REPORTS = "selfcue.reports"
 READERS = "selfcue.readers"
+SENSORS = "selfcue.sensors"
+WATCHES = "selfcue.watches"
 
 
 def names(group: str) -> list[str]:

@@ -17,8 +17,6 @@ from selfcue.sensors.connection import ConnectionConfig
 from selfcue.sensors.driver import Device, Driver, Reading
 from selfcue.sensors.sensor_thread import SensorThread, Stamped, ThreadStatus
 
-SENSORS = "selfcue.sensors"
-"""Entry points: driver classes by name."""
 FIND_TIMEOUT_S = 5.0
 
 
@@ -59,9 +57,9 @@ def driver_class(name: str) -> type[Driver[Any]]:
         BadInputError: there is none; the message lists them.
         MissingDependencyError: what it needs is not installed.
     """
-    found = plugins.load(SENSORS, name)
+    found = plugins.load(plugins.SENSORS, name)
     if not (isinstance(found, type) and issubclass(found, Driver)):
-        raise BadInputError(f"{name!r} in {SENSORS} is no Driver but {found!r}")
+        raise BadInputError(f"{name!r} in {plugins.SENSORS} is no Driver but {found!r}")
     return found
 
 
@@ -73,14 +71,14 @@ def driver_of(text: str) -> Driver[Any]:
     """
     name, colon, source = text.partition(":")
     if not colon or not source:
-        known = ", ".join(plugins.names(SENSORS))
+        known = ", ".join(plugins.names(plugins.SENSORS))
         raise BadInputError(f"{text!r} is not DRIVER:SOURCE, for instance v4l2:/dev/video0; drivers: {known}")
     return driver_class(name).from_source(source)
 
 
 def find(timeout_s: float = FIND_TIMEOUT_S) -> list[Found]:
     """Ask every driver what is plugged in, all at once; one that hangs or fails is said and keeps nobody waiting."""
-    names = plugins.names(SENSORS)
+    names = plugins.names(plugins.SENSORS)
     results: dict[str, Found] = {}
     threads = [threading.Thread(target=_find, args=(name, results), daemon=True) for name in names]
     for thread in threads:

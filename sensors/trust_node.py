@@ -14,8 +14,6 @@ from selfcue.node import Link, Node
 from selfcue.sensors.watch import Fault, Watch
 from selfcue.state import State
 
-WATCHES = "selfcue.watches"
-"""Entry points: a ``WatchSet`` by the kind of sensor."""
 _ORDER: dict[TrustLevel, int] = {"ok": 0, "suspect": 1, "lost": 2}
 
 
@@ -165,7 +163,7 @@ def watch_set(sensor: str) -> WatchSet:
     Raises:
         BadInputError: none are registered for it; the message lists what is.
     """
-    found = plugins.load(WATCHES, sensor)
+    found = plugins.load(plugins.WATCHES, sensor)
     if not isinstance(found, WatchSet):
-        raise BadInputError(f"{sensor!r} in {WATCHES} is no WatchSet but a {type(found).__name__}")
+        raise BadInputError(f"{sensor!r} in {plugins.WATCHES} is no WatchSet but a {type(found).__name__}")
     return found

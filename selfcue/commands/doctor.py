@@ -15,7 +15,7 @@ import psutil
 import typer
 
 from selfcue import plugins
-from selfcue.commands import ground
+from selfcue.commands import ground, ports
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,16 @@ PACKAGES: tuple[tuple[str, str, str, str], ...] = (
     ("onnxruntime", "onnxruntime", "learn", "onboard inference"),
     ("rosbags", "rosbags", "logs", "ROS logs"),
     ("pyulog", "pyulog", "logs", "PX4 flight logs"),
-    ("pymavlink", "pymavlink", "logs", "MAVLink telemetry logs"),
+    ("pymavlink", "pymavlink", "logs", "MAVLink telemetry logs and autopilots"),
+    ("linuxpy", "linuxpy", "v4l2", "cameras with the kernel's capture stamps"),
+    ("sounddevice", "sounddevice", "audio", "microphones"),
+    ("soundfile", "soundfile", "audio", "sound files"),
+    ("serial", "pyserial", "imu", "IMUs and scanners by serial"),
+    ("smbus2", "smbus2", "imu", "IMUs by I2C"),
+    ("velodyne_decoder", "velodyne-decoder", "lidar", "Velodyne LiDARs other than the VLP-16"),
+    ("foxglove", "foxglove-sdk", "view", "the live view in the Foxglove app"),
+    ("rerun", "rerun-sdk", "view", "the view in Rerun"),
+    ("ray", "ray", "fleet", "many logs on many machines"),
 )
 
 
@@ -58,9 +67,8 @@ def examine() -> list[Finding]:
         else:
             findings.append(Finding("package", package, _version(package), what_for=what_for))
     findings += [Finding("ground", one.name, one.found, one.mend, one.what_for) for one in ground.look()]
-    cameras = sorted(str(path) for path in Path("/dev").glob("video*"))
-    findings.append(Finding("hardware", "cameras", ", ".join(cameras) or "none", what_for="USB and CSI cameras"))
-    groups = (plugins.NODES, plugins.READERS, plugins.COMMANDS)
+    findings += [Finding("system", one.name, one.found, one.mend, one.what_for) for one in ports.look()]
+    groups = (plugins.NODES, plugins.READERS, plugins.SENSORS, plugins.COMMANDS)
     return findings + [Finding("plugins", group, ", ".join(plugins.names(group)) or "none") for group in groups]
 
 
