@@ -66,14 +66,15 @@ def test_a_rational_lens_is_written_and_read_as_ros_has_it(tmp_path: Path) -> No
 def scene(rays: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     """A smooth picture over directions (..., 2): what any camera sees there."""
     x, y = rays[..., 0], rays[..., 1]
-    return (128 + 60 * np.sin(9 * x + 2 * y) + 50 * np.cos(7 * y - 3 * x)).astype(np.float32)
+    waves: npt.NDArray[np.float32] = np.asarray(128 + 60 * np.sin(9 * x + 2 * y) + 50 * np.cos(7 * y - 3 * x), "f4")
+    return waves
 
 
 @by_lens
 def test_a_distorted_picture_becomes_an_ideal_one(name: str) -> None:
     """Turned by R and seen with P, every pixel shows the direction that it should."""
     lens = LENSES[name]
-    turn = cv2.Rodrigues(np.array([0.02, -0.05, 0.03]))[0]
+    turn = np.asarray(cv2.Rodrigues(np.array([0.02, -0.05, 0.03]))[0], np.float64)
     p = np.array([[110.0, 0, 78.0, 0], [0, 110.0, 61.0, 0], [0, 0, 1.0, 0]])
     columns, rows = np.meshgrid(np.arange(160.0), np.arange(120.0))
     raw = scene(lens.rays(np.column_stack([columns.ravel(), rows.ravel()])).reshape(120, 160, 2))
