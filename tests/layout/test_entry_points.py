@@ -8,6 +8,8 @@ import pytest
 import typer
 
 from selfcue.node import Node
+from selfcue.sensors.driver import Driver
+from selfcue.sensors.trust_node import WatchSet
 
 EXTRAS = ("cv2", "mujoco", "onnx", "open3d", "scipy", "sklearn", "torch")
 POINTS = [point for point in distribution("selfcue").entry_points if point.group.startswith("selfcue.")]
@@ -42,6 +44,11 @@ def test_it_loads_and_is_what_its_group_promises(point: EntryPoint) -> None:
         assert loaded.about.name == point.name
     elif point.group == "selfcue.commands":
         assert isinstance(loaded, typer.Typer)
+    elif point.group == "selfcue.sensors":
+        assert issubclass(loaded, Driver)
+    elif point.group == "selfcue.watches":
+        assert isinstance(loaded, WatchSet)
+        assert loaded.make()
     else:
         assert callable(loaded)
 
