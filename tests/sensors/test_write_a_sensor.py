@@ -100,7 +100,8 @@ def test_the_node_publishes_and_finds_its_device_again(module: ModuleType, finde
     sent: list[tuple[str, Message]] = []
     link = tmp_path / "port"
     link.symlink_to(finder.port)  # as udev's links, it leads to wherever the device was plugged in
-    node = module.RangeNode("sonar", module.RangeParams(str(link), ConnectionConfig(read_timeout_s=0.1, first_wait_s=0.02)))
+    connection = ConnectionConfig(read_timeout_s=0.1, first_wait_s=0.02)
+    node = module.RangeNode("sonar", module.RangeParams(str(link), connection))
     clock = WallClock()
     cell = Cell(
         clock=clock,
