@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from selfcue.learners.fleet.task import Figure, task_class
 from selfcue.report.style import ROW_MEAN, STUDENT, TEACHER, draw
 
 if TYPE_CHECKING:
+    from selfcue.learners.fleet.job import Result
     from selfcue.learners.fleet.report import FleetReport
 
 _MOST_ROWS = 40
@@ -46,9 +48,12 @@ def _paint_rows(axes: Any, report: FleetReport) -> None:
         if points:
             axes.plot(*zip(*points, strict=True), mark, color=colour, ms=5, mfc="none", label=word)
     values = [value for value, _, _ in found]
+    label: str | None = "95 % interval"
     for i, (value, low, high) in enumerate(values):
-        axes.plot((low, high), (i, i), "-", color=STUDENT, lw=2, alpha=0.6, label="95 % interval" if i == 0 else None)
-        axes.plot(value, i, "o", color=STUDENT, ms=6, label="this task" if i == 0 else None)
+        if low < high:
+            axes.plot((low, high), (i, i), "-", color=STUDENT, lw=2, alpha=0.6, label=label)
+            label = None
+        axes.plot(value, i, "o", color=STUDENT, ms=6, label=report.task if i == 0 else None)
     if len(values) > 1:
         mean = sum(value for value, _, _ in values) / len(values)
         axes.axvline(mean, color=STUDENT, ls=":", lw=1.2, label=f"mean of {len(values)} logs, {mean:.3g}")
@@ -71,14 +76,21 @@ def _paint_curves(axes: Any, report: FleetReport, curves: list[tuple[str, list[t
 
 def _curves(report: FleetReport) -> list[tuple[str, list[tuple[float, float]]]]:
     name = _curve_words(report)[0]
-    found = [(Path(result.job.log).name, (result.last.findings.curves if result.last.findings else {}).get(name, []))
-             for result in report.done]  # fmt: skip
+    found = [(Path(result.job.log).name, _curves_of(result).get(name, [])) for result in report.done]
     return [(log, points) for log, points in found if len(points) > 1]
 
 
 def _curve_words(report: FleetReport) -> tuple[str, str, str]:
+    """Return name and axes of the curve to draw: the one that the task names, or the first that a log has."""
     name, along, what = getattr(task_class(report.task), "curve", ("", "", ""))
-    return name, along, what
+    found = [one for result in report.done for one, points in _curves_of(result).items() if len(points) > 1]
+    if name in found or not found:
+        return name, along, what
+    return found[0], "", heading(found[0]).replace("\n", " ")
+
+
+def _curves_of(result: Result) -> Mapping[str, list[tuple[float, float]]]:
+    return result.last.findings.curves if result.last.findings else {}
 
 
 def _value(row: Any, name: str) -> tuple[float, float, float] | None:

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 NEEDED = ("torch", "cv2", "matplotlib", "safetensors", "scipy")
@@ -19,40 +18,8 @@ missing = [module for module in NEEDED if importlib.util.find_spec(module) is No
 if missing:
     pytest.skip(f"learning depth needs {missing}: pip install 'selfcue[learn]'", allow_module_level=True)
 
-WIDTH, HEIGHT, FRAMES = 192, 64, 24
-FOCAL_PX, BASELINE_M = 120.0, 0.5
+FRAMES = 24
 Result = tuple[int, str, str]
-
-
-@pytest.fixture
-def drive(tmp_path: Path) -> Path:
-    """A slim drive along a textured wall whose distance changes from frame to frame, with exact LiDAR."""
-    import cv2
-
-    folder = tmp_path / "drive"
-    for name in ("left", "right", "lidar_depth"):
-        (folder / name).mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    wall = cv2.GaussianBlur(rng.integers(0, 255, (HEIGHT, 2 * WIDTH), dtype=np.uint8), (5, 5), 1.2)
-    lines = ["frame,t_left_s,t_right_s,has_lidar_depth"]
-    for i in range(FRAMES):
-        disparity = 4 + i % 6
-        depth_m = FOCAL_PX * BASELINE_M / disparity
-        shift = 5 * i % WIDTH
-        cv2.imwrite(str(folder / "left" / f"{i:06d}.png"), wall[:, shift : shift + WIDTH])
-        right = wall[:, shift + disparity : shift + disparity + WIDTH]
-        cv2.imwrite(str(folder / "right" / f"{i:06d}.png"), right[:, :WIDTH])
-        has_lidar = i % 4 == 0
-        if has_lidar:
-            points = np.full((HEIGHT, WIDTH), round(depth_m * 256), np.uint16)
-            cv2.imwrite(str(folder / "lidar_depth" / f"{i:06d}.png"), points)
-        lines.append(f"{i},{1000 + 0.1 * i:.4f},{1000 + 0.1 * i:.4f},{int(has_lidar)}")
-    (folder / "frames.csv").write_text("\n".join(lines) + "\n")
-    (folder / "calib.txt").write_text(
-        f"width: {WIDTH}\nheight: {HEIGHT}\nfx: {FOCAL_PX}\nfy: {FOCAL_PX}\ncx: {WIDTH / 2}\ncy: {HEIGHT / 2}\n"
-        f"baseline_m: {BASELINE_M}\n"
-    )
-    return folder
 
 
 @pytest.fixture
