@@ -15,6 +15,7 @@ NAMES = {
     "first-flight": "selfcue.benchmarks.first_flight",
     "bus": "selfcue.benchmarks.bus",
     "logs": "selfcue.benchmarks.logs",
+    "sensors": "selfcue.benchmarks.sensors",
     "offline": "selfcue.benchmarks.offline",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,18 @@ class LoopSystem:
         estimates = loop.published("depth/trusted")
     """
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, *, keep: Callable[[str], bool] = lambda topic: True) -> None:  # noqa: ARG005
+        """``keep``: tells by topic whether what is published is kept for ``published``; long runs keep little."""
         self.clock = TickClock()
+        self._keep = keep
         self._record: list[tuple[str, Message]] = []
         self._inbox: list[tuple[str, Message]] = []
         self._active = False
         self.cell = Cell(clock=self.clock, run_dir=run_dir, lockstep=True, outlet=self._note)
 
     def _note(self, topic: str, message: Message, latched: bool) -> None:  # noqa: ARG002 - an outlet's signature
-        self._record.append((topic, message))
+        if self._keep(topic):
+            self._record.append((topic, message))
 
     def add(self, node: Node, remap: dict[str, str] | None = None) -> None:
         self.cell.add(node, remap)
