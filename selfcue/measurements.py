@@ -138,6 +138,22 @@ class Audio(Message, frozen=True, kw_only=True):
             raise ValueError(f"audio sample_rate_hz is {self.sample_rate_hz}; it must be above 0")
 
 
+class CompressedImage(Message, frozen=True, kw_only=True):
+    """A picture as JPEG or PNG has it, for links that are too slow for pixels; ``image_decoder`` makes images of it.
+
+    Attributes:
+        format: what ROS's image_transport says: the encoding, then how it is stored (``rgb8; jpeg compressed bgr8``).
+        data: (N,) uint8, the file.
+    """
+
+    format: str
+    data: Array
+
+    def __post_init__(self) -> None:
+        if self.data.ndim != 1 or self.data.dtype.name != "uint8":
+            raise ValueError(f"a compressed image needs data (N,) uint8, got {self.data.shape} {self.data.dtype}")
+
+
 class Scalars(Message, frozen=True, kw_only=True):
     """Numbers by name, as an autopilot's log or a table has them; units are those of the source.
 

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from selfcue.measurements import Audio as Audio
+from selfcue.measurements import CompressedImage as CompressedImage
 from selfcue.measurements import DeviceStatus as DeviceStatus
 from selfcue.measurements import LaserScan as LaserScan
 from selfcue.measurements import MagneticField as MagneticField
@@ -380,6 +381,7 @@ MESSAGE_TYPES: dict[str, type[Message]] = {
         NavSatFix,
         LaserScan,
         Audio,
+        CompressedImage,
         DeviceStatus,
         Scalars,
     )

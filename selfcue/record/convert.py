@@ -23,6 +23,7 @@ from selfcue.record.fields import Values, header
 
 _WRITTEN: tuple[Converter[Any], ...] = (
     images.ImageConverter(),
+    images.CompressedImageConverter(),
     images.CameraInfoConverter(),
     sensors.ImuConverter(),
     sensors.PointCloudConverter(),
@@ -59,6 +60,9 @@ _READ: tuple[Converter[Any], ...] = (
 )
 
 BY_KIND: dict[type[Message], Converter[Any]] = {converter.kind: converter for converter in _WRITTEN}
+BY_KIND_NAME: dict[tuple[str, str], Converter[Any]] = {
+    (converter.schema, converter.kind.__name__): converter for converter in _WRITTEN + _READ
+}
 BY_SCHEMA: dict[str, Converter[Any]] = {converter.schema: converter for converter in _WRITTEN + _READ}
 
 
@@ -78,13 +82,16 @@ def to_ros(message: Message) -> tuple[str, Values]:
     return converter.schema, values
 
 
-def from_ros(schema: str, values: Mapping[str, Any], *, seq: int = 0, source: str = "") -> Message:
+def from_ros(schema: str, values: Mapping[str, Any], *, seq: int = 0, source: str = "", kind: str = "") -> Message:
     """Return the message that ``values`` of type ``schema`` hold.
+
+    ``kind``: name of our type that was written, where two are held by one ROS type; else others' logs are read as most
+    would use them (a ``CompressedImage`` as the picture that it holds).
 
     Raises:
         BadInputError: the type has no counterpart among our messages, or a value is not one that ours may hold.
     """
-    converter = BY_SCHEMA.get(schema)
+    converter = BY_KIND_NAME.get((schema, kind)) or BY_SCHEMA.get(schema)
     if converter is None:
         raise BadInputError(f"messages of type {schema} cannot be read; readable: {', '.join(sorted(BY_SCHEMA))}")
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from selfcue.messages import IMAGE_ENCODINGS, CameraInfo, Image
+from selfcue.messages import IMAGE_ENCODINGS, CameraInfo, CompressedImage, Image
 from selfcue.record import compressed
 from selfcue.record.converter import Converter
 from selfcue.record.fields import Values, numbers_of
@@ -61,6 +61,19 @@ class JpegConverter(Converter[Image]):
     def unpack(self, values: Mapping[str, Any]) -> Values:
         encoding, data = compressed.decode(values["format"], values["data"])
         return {"encoding": encoding, "data": data}
+
+
+class CompressedImageConverter(Converter[CompressedImage]):
+    """Pictures that were compressed before they were published: they stay as they are."""
+
+    kind = CompressedImage
+    schema = compressed.SCHEMA
+
+    def pack(self, message: CompressedImage) -> Values:
+        return {"format": message.format, "data": message.data}
+
+    def unpack(self, values: Mapping[str, Any]) -> Values:
+        return {"format": values["format"], "data": np.asarray(values["data"], dtype=np.uint8)}
 
 
 class CameraInfoConverter(Converter[CameraInfo]):

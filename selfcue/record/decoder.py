@@ -8,9 +8,9 @@ from mcap.records import Channel
 
 from selfcue.errors import BadInputError
 from selfcue.record.cdr import CdrCodec
-from selfcue.record.convert import BY_SCHEMA
+from selfcue.record.convert import BY_KIND_NAME, BY_SCHEMA
 from selfcue.record.definitions import codec, schema_text
-from selfcue.record.layout import SOURCE, on_bus
+from selfcue.record.layout import SOURCE, TYPE, on_bus
 from selfcue.record.msgdef import full_name, parse_schema
 from selfcue.record.scan import Scan
 
@@ -20,7 +20,10 @@ def schema_and_type(channel: Channel, outline: Scan) -> tuple[str, str]:
     schema = outline.schemas.get(channel.schema_id)
     name = "" if schema is None else full_name(schema.name)
     readable = name in BY_SCHEMA and channel.message_encoding == "cdr"
-    return name, BY_SCHEMA[name].kind.__name__ if readable else ""
+    if not readable:
+        return name, ""
+    written = channel.metadata.get(TYPE, "")
+    return name, written if (name, written) in BY_KIND_NAME else BY_SCHEMA[name].kind.__name__
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Decoder:
     topic: str
     source: str
     schema: str
+    kind: str
     codec: CdrCodec | None
 
     @classmethod
@@ -45,11 +49,11 @@ class Decoder:
         topic, source = on_bus(channel.topic, channel.metadata), channel.metadata.get(SOURCE, "")
         name, kind = schema_and_type(channel, outline)
         if not kind:
-            return cls(topic, source, name, None)
+            return cls(topic, source, name, kind, None)
         schema = outline.schemas[channel.schema_id]
         if schema.encoding != "ros2msg" or schema.data == schema_text(name).encode():
-            return cls(topic, source, name, codec(name))
+            return cls(topic, source, name, kind, codec(name))
         try:
-            return cls(topic, source, name, CdrCodec(name, parse_schema(name, schema.data.decode())))
+            return cls(topic, source, name, kind, CdrCodec(name, parse_schema(name, schema.data.decode())))
         except (UnicodeDecodeError, BadInputError) as error:
             raise BadInputError(f"{topic}: {error}") from error

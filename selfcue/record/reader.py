@@ -246,7 +246,7 @@ class LogReader:
             return
         try:
             values = decoder.codec.decode(raw.data)
-            message = from_ros(decoder.schema, values, seq=raw.seq, source=decoder.source)
+            message = from_ros(decoder.schema, values, seq=raw.seq, source=decoder.source, kind=decoder.kind)
         except BadInputError as error:
             raise BadInputError(f"{self.path}: {decoder.topic} at {raw.log_time_ns} ns: {error}") from error
         yield LogEntry(decoder.topic, message, raw.log_time_ns)

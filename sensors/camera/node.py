@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from selfcue.errors import BadInputError
-from selfcue.messages import CameraInfo, Image
+from selfcue.messages import CameraInfo, CompressedImage, Image
 from selfcue.node import Link
 from selfcue.sensors.calibration import read_camera_info
 from selfcue.sensors.camera.choose import camera_driver
+from selfcue.sensors.camera.compressed import compressed
 from selfcue.sensors.camera.config import CameraConfig
 from selfcue.sensors.camera.driver import Camera, Pixels
 from selfcue.sensors.connection import ConnectionConfig
@@ -28,6 +29,8 @@ class CameraParams:
         calibration: ROS camera_info YAML file; empty publishes no calibration.
         rectify: publish what an ideal camera would see (undistorted, and for a stereo calibration rectified), with the
             calibration of that camera. Needs ``calibration``.
+        jpeg: quality (1 to 100) at which pictures go out as JPEG on ``TOPIC/image/compressed`` instead, for links that
+            are too slow for pixels (the node ``image_decoder`` makes images of them again); 0: as they are.
         connection: how a camera that goes away is dealt with.
     """
 
@@ -36,11 +39,14 @@ class CameraParams:
     frame_id: str = "camera_optical"
     calibration: str = ""
     rectify: bool = False
+    jpeg: int = 0
     connection: ConnectionConfig = field(default_factory=ConnectionConfig)
 
     def __post_init__(self) -> None:
         if self.rectify and not self.calibration:
             raise ValueError("rectify needs a calibration; make one with: selfcue calibrate camera")
+        if not 0 <= self.jpeg <= 100:
+            raise ValueError(f"jpeg is {self.jpeg}; give a quality from 1 to 100, or 0 for pictures as they are")
 
 
 class CameraNode(SensorNode[Pixels]):
@@ -64,7 +70,11 @@ class CameraNode(SensorNode[Pixels]):
     def advertise(self, link: Link) -> None:
         self._info: CameraInfo | None = None
         self._rectifier: Rectifier | None = None
-        self._images = link.advertise(f"{self.topic}/image", Image, rate_hz=self.params.camera.fps)
+        rate_hz = self.params.camera.fps
+        if self.params.jpeg:
+            self._jpegs = link.advertise(f"{self.topic}/image/compressed", CompressedImage, rate_hz=rate_hz)
+        else:
+            self._images = link.advertise(f"{self.topic}/image", Image, rate_hz=rate_hz)
         if not self.params.calibration:
             return
         path = Path(self.params.calibration)
@@ -87,4 +97,8 @@ class CameraNode(SensorNode[Pixels]):
             )
         pixels = value if self._rectifier is None else self._rectifier.apply(value)
         encoding = "mono8" if pixels.ndim == 2 else "rgb8"
-        self._images.publish(Image(stamp_ns=stamp_ns, frame_id=self.params.frame_id, encoding=encoding, data=pixels))
+        image = Image(stamp_ns=stamp_ns, frame_id=self.params.frame_id, encoding=encoding, data=pixels)
+        if self.params.jpeg:
+            self._jpegs.publish(compressed(image, self.params.jpeg))
+        else:
+            self._images.publish(image)

@@ -13,6 +13,7 @@ from selfcue.messages import (
     Audio,
     CameraInfo,
     ClockOffset,
+    CompressedImage,
     Contact,
     DeviceStatus,
     Estimate,
@@ -41,6 +42,8 @@ from selfcue.messages import (
     VelocityCommand,
     WorldMap,
 )
+from selfcue.record.compressed import encode
+from selfcue.record.rules import TopicRule
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -190,6 +193,11 @@ def samples() -> list[Message]:
             skew_ppm=48.5,
             samples=61,
             jumps=1,
+        ),
+        CompressedImage(
+            stamp_ns=stamp,
+            frame_id="camera",
+            **encode(Image(stamp_ns=stamp, encoding="mono8", data=np.eye(16, dtype=np.uint8)), TopicRule(png=1)),
         ),
         DeviceStatus(
             stamp_ns=stamp,

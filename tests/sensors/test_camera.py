@@ -16,15 +16,17 @@ import pytest
 
 from selfcue.clock import WallClock
 from selfcue.errors import BadInputError, MissingDependencyError
-from selfcue.messages import CameraInfo, DeviceStatus, Image, Message
+from selfcue.messages import CameraInfo, CompressedImage, DeviceStatus, Image, Message
 from selfcue.sensors.calibration import rectified_pair, write_camera_info
 from selfcue.sensors.camera.choose import AnyCamera
+from selfcue.sensors.camera.compressed import DecoderParams, ImageDecoderNode
 from selfcue.sensors.camera.config import CameraConfig
 from selfcue.sensors.camera.node import CameraNode, CameraParams
 from selfcue.sensors.camera.side_by_side_node import SideBySideNode, SideBySideParams
 from selfcue.sensors.driver import DeviceLostError, EndOfData
 from selfcue.sensors.rectifier import Rectifier
 from selfcue.sensors.sensor_node import SensorNode
+from selfcue.testing import LoopSystem
 
 SIZE = (64, 48)
 
@@ -293,6 +295,31 @@ def test_pictures_are_undistorted_where_it_is_asked_for(
     assert np.abs(image.data.astype(int) - rows).max() > 5, "the picture has moved"
     assert image.encoding == "mono8"
     assert not info.d, "what was straightened says so"
+
+
+def test_pictures_go_out_as_jpeg_where_it_is_asked_for_and_come_back_as_images(
+    folder: Path, tmp_path: Path, link: LiveLink, started: Callable[[CameraParams], CameraNode]
+) -> None:
+    node = started(CameraParams(CameraConfig(str(folder), fps=200.0), jpeg=95))
+    run_to_end(node, link)
+    assert "camera/image" not in link.sent
+    pictures = link.sent["camera/image/compressed"]
+    assert len(pictures) == 6
+    loop = LoopSystem(tmp_path)
+    decoder = ImageDecoderNode("decoder", DecoderParams())
+    loop.add(decoder)
+    for message in pictures:
+        loop.feed("camera/image/compressed", message)
+    assert isinstance(pictures[0], CompressedImage)
+    loop.feed("camera/image/compressed", msgspec.structs.replace(pictures[0], data=pictures[0].data[:20].copy()))
+    loop.tick(1)
+    images = loop.published("camera/image")
+    assert [image.stamp_ns for image in images] == [message.stamp_ns for message in pictures]
+    for number, image in enumerate(images):
+        assert np.abs(image.data.astype(int) - shade(number)).max() < 12
+    assert decoder.damaged == 1
+    with pytest.raises(ValueError, match="jpeg is 101"):
+        CameraParams(jpeg=101)
 
 
 def test_one_picture_with_both_eyes_becomes_a_pair_of_one_stamp(tmp_path: Path, link: LiveLink) -> None:
