@@ -1,7 +1,8 @@
 """Disparity, confidence and inverse depth of one rectified stereo pair.
 
 Semi-global matching (H. Hirschmueller, "Stereo Processing by Semiglobal Matching and Mutual Information", PAMI 2008)
-in OpenCV's three-way form, run once for each image so that occlusions can be told by a left-right check.
+in OpenCV's three-way form, or block matching, run once for each image so that occlusions can be told by a left-right
+check.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from selfcue.errors import BadInputError, UsageError
 from selfcue.messages import IMAGE_ENCODINGS, Image
 from selfcue.optional import require
 from selfcue.sensors.calibration import StereoGeometry
+from selfcue.sensors.stereo.engines import disparity, make_engine
+from selfcue.sensors.stereo.logistic_confidence import LogisticConfidence, Seen
 from selfcue.sensors.stereo.matcher_config import MatcherConfig
 
 FloatMap = npt.NDArray[np.float32]
@@ -83,28 +86,42 @@ class StereoMatcher:
             )
         self._cv2: Any = require("cv2", extra="vision")
         self._cv2.setNumThreads(1)
-        block = self.config.block_size
-        self._sgbm = self._cv2.StereoSGBM_create(
-            minDisparity=0,
-            numDisparities=self.num_disparities,
-            blockSize=block,
-            P1=self.config.p1 * block * block,
-            P2=self.config.p2 * block * block,
-            disp12MaxDiff=-1,
-            preFilterCap=self.config.prefilter_cap,
-            uniquenessRatio=self.config.uniqueness_percent,
-            speckleWindowSize=0,
-            speckleRange=0,
-            mode=self._cv2.STEREO_SGBM_MODE_SGBM_3WAY,
-        )
-        self._unlock = unlocking_table()
+        self._engine = make_engine(self.config, self.num_disparities)
+        self._rule: LogisticConfidence | None = None
+        if self.config.confidence == "logistic":
+            self._rule = LogisticConfidence(self.config, self.num_disparities)
+        # Block matching fits its parabola to plain sums of differences and is not pulled as SGBM is.
+        semi_global = self.config.algorithm != "bm"
+        self._unlock = unlocking_table() if semi_global else np.zeros(_FIXED_POINT, np.float32)
         columns = np.arange(width, dtype=np.float32)
         self._x = np.broadcast_to(columns, (height, width))
         self._y = np.ascontiguousarray(np.broadcast_to(np.arange(height, dtype=np.float32)[:, None], (height, width)))
 
     def match(self, left: npt.NDArray[np.uint8], right: npt.NDArray[np.uint8]) -> Match:
         """Match two rectified images, each (H, W) or (H, W, 3) RGB uint8."""
-        cv2, config = self._cv2, self.config
+        config = self.config
+        seen = self.look(left, right)
+        found, passed = seen.found, seen.passed
+        if self._rule is None:
+            confidence = self._confidence(found, passed, seen.difference, seen.deviation)
+        else:
+            confidence = self._rule.confidence(seen)
+        exact = found + self._unlock[(found * _FIXED_POINT).astype(np.int32) % _FIXED_POINT]
+        valid = passed & (confidence >= config.min_confidence) & self._not_speckle(found, passed)
+        textured = seen.deviation > config.textured_std
+        checkable = textured & (self._x >= self.num_disparities)
+        few = checkable.mean() < 0.01
+        return Match(
+            disparity=np.where(valid, exact, np.float32(np.nan)),
+            confidence=np.where(valid, confidence, np.float32(0.0)),
+            left_right_rate=float("nan") if few else float(valid[checkable].mean()),
+            textured_share=float(textured.mean()),
+            near_share=float((passed & (found > self.num_disparities * 2 / 3)).mean()),
+        )
+
+    def look(self, left: npt.NDArray[np.uint8], right: npt.NDArray[np.uint8]) -> Seen:
+        """Return what is measured of a pair before anything is refused: disparity, left-right check, texture."""
+        cv2 = self._cv2
         left_gray, right_gray = self.gray(left), self.gray(right)
         found = self._disparity(left_gray, right_gray)
         mirrored = self._disparity(cv2.flip(right_gray, 1), cv2.flip(left_gray, 1))
@@ -117,22 +134,8 @@ class StereoMatcher:
             found_right, x_right, self._y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=-1.0
         )
         difference = np.abs(other - found)
-        passed = inside & (other > 0) & (difference <= config.left_right_px)
-
-        deviation = self._deviation(left_gray)
-        confidence = self._confidence(found, passed, difference, deviation)
-        exact = found + self._unlock[(found * _FIXED_POINT).astype(np.int32) % _FIXED_POINT]
-        valid = passed & (confidence >= config.min_confidence) & self._not_speckle(found, passed)
-        textured = deviation > config.textured_std
-        checkable = textured & (self._x >= self.num_disparities)
-        few = checkable.mean() < 0.01
-        return Match(
-            disparity=np.where(valid, exact, np.float32(np.nan)),
-            confidence=np.where(valid, confidence, np.float32(0.0)),
-            left_right_rate=float("nan") if few else float(valid[checkable].mean()),
-            textured_share=float(textured.mean()),
-            near_share=float((passed & (found > self.num_disparities * 2 / 3)).mean()),
-        )
+        passed = inside & (other > 0) & (difference <= self.config.left_right_px)
+        return Seen(left_gray, right_gray, x_right, self._y, found, passed, difference, self._deviation(left_gray))
 
     def inverse_depth(self, match: Match, geometry: StereoGeometry) -> InverseDepth:
         """Return ``rho = d / (f B)`` and its 90 % interval ``(d -+ 1.645 sigma_d) / (f B)``, not below 0."""
@@ -159,15 +162,8 @@ class StereoMatcher:
         return np.ascontiguousarray(gray)
 
     def _disparity(self, first: GrayMap, second: GrayMap) -> FloatMap:
-        """Return SGBM's disparity of ``first`` [px], negative where it found none.
-
-        SGBM leaves the first ``num_disparities`` columns empty, so both images get that many in front.
-        """
-        pad = self.num_disparities
-        padded = [self._cv2.copyMakeBorder(i, 0, 0, pad, 0, self._cv2.BORDER_REPLICATE) for i in (first, second)]
-        raw = self._sgbm.compute(*padded)[:, pad:]
-        disparity: FloatMap = raw.astype(np.float32) / np.float32(_FIXED_POINT)
-        return disparity
+        """Return the engine's disparity of ``first`` [px], negative where it found none."""
+        return disparity(self._engine, first, second, self.num_disparities)
 
     def _deviation(self, gray: GrayMap) -> FloatMap:
         """Return the standard deviation [grey levels] inside 5 x 5 px."""

@@ -150,7 +150,7 @@ class StereoNode(Node):
                 upper=depth.upper,
                 valid=depth.valid,
                 confidence=float(match.confidence.mean(dtype=np.float64)),
-                model_id="sgbm",
+                model_id=self.params.matcher.algorithm,
             )
         )
         self._judge(self._monitor.update(left.stamp_ns, grays[0], grays[1], match))

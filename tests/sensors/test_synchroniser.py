@@ -50,6 +50,17 @@ def test_stamp_pairing_drops_what_is_too_far_apart_and_says_so() -> None:
     assert "nearest refused 6.8 ms" in sync.explain()
 
 
+def test_pairs_further_apart_than_two_milliseconds_are_dropped_and_counted() -> None:
+    """To the nanosecond, without any setting, and either eye first."""
+    sync = stereo()
+    events = [("left", 0), ("right", 2.0), ("left", 50), ("right", 52.000001), ("right", 98), ("left", 100)]
+    events += [("right", 147.999999), ("left", 150), ("left", 200), ("right", 200)]
+    assert feed(sync, events) == [(0, 2.0), (100, 98), (200, 200)]
+    assert sync.counts["paired"] == 3
+    assert (sync.counts["dropped/left"], sync.counts["dropped/right"]) == (2, 2)
+    assert "dropped left 2, right 2" in sync.explain()
+
+
 def test_trigger_pairing_keeps_good_pairs_with_arrival_stamps() -> None:
     sync = stereo(pairing="trigger", period_ms=100.0)
     assert feed(
