@@ -300,7 +300,7 @@ def test_a_hundred_connections_under_load_leave_nothing(metadata_file: str) -> N
                     if stop.wait(0.0002):
                         return
 
-    pouring = threading.Thread(target=pour)
+    pouring = threading.Thread(target=pour, daemon=True)
     pouring.start()
     config = OusterConfig(f"udp://127.0.0.1:{port}", metadata=metadata_file)
     process = psutil.Process()
