@@ -22,7 +22,7 @@ from selfcue.sensors.camera.choose import AnyCamera
 from selfcue.sensors.camera.compressed import DecoderParams, ImageDecoderNode
 from selfcue.sensors.camera.config import CameraConfig
 from selfcue.sensors.camera.node import CameraNode, CameraParams
-from selfcue.sensors.camera.side_by_side_node import SideBySideNode, SideBySideParams
+from selfcue.sensors.camera.stereo_node import StereoCameraNode, StereoCameraParams
 from selfcue.sensors.driver import DeviceLostError, EndOfData
 from selfcue.sensors.rectifier import Rectifier
 from selfcue.sensors.sensor_node import SensorNode
@@ -149,7 +149,7 @@ def test_settings_that_contradict_each_other() -> None:
     with pytest.raises(ValueError, match="rectify needs a calibration"):
         CameraParams(rectify=True)
     with pytest.raises(ValueError, match="go together"):
-        SideBySideParams(left="left.yaml")
+        StereoCameraParams(left="left.yaml")
 
 
 def test_a_pipeline_without_gstreamer_says_what_to_install() -> None:
@@ -326,7 +326,7 @@ def test_one_picture_with_both_eyes_becomes_a_pair_of_one_stamp(tmp_path: Path, 
     (tmp_path / "pictures").mkdir()
     both = np.concatenate([shade(1), shade(9)], axis=1)
     cv2.imwrite(str(tmp_path / "pictures" / "0.png"), both[:, :, ::-1])
-    node = SideBySideNode("stereo", SideBySideParams(CameraConfig(str(tmp_path / "pictures"))))
+    node = StereoCameraNode("stereo", StereoCameraParams(camera=CameraConfig(str(tmp_path / "pictures"))))
     node.configure(link)
     node.activate()
     run_to_end(node, link)
