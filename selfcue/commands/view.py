@@ -1,4 +1,4 @@
-"""``selfcue view``: the status page of a running system, or of a log, in the browser."""
+"""``selfcue view``: a running system, or a log, on the status page, in the Foxglove app, or in Rerun."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import json
 import time
 import webbrowser
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
+from typing import Protocol
 
 import typer
+from rich.progress import Progress
 
 from selfcue.bus import Bus
 from selfcue.commands.listen import cards_present, tool_bus
@@ -16,11 +19,13 @@ from selfcue.errors import UsageError
 from selfcue.launcher import STATUS_TOPIC
 from selfcue.messages import Message
 from selfcue.qos import Qos
-from selfcue.record.sources import open_source
+from selfcue.record.sources import Source, open_source
 from selfcue.view.board import Board
 from selfcue.view.foxglove_feed import FoxgloveFeed
 from selfcue.view.log_play import LogPlay
-from selfcue.view.server import StatusServer
+from selfcue.view.rerun_feed import RerunFeed
+from selfcue.view.rerun_viewer import RerunViewer
+from selfcue.view.server import StatusServer, is_loopback
 
 _LOOK_S = 0.5
 _WAIT_S = 0.05
@@ -34,6 +39,9 @@ def view(
     browser: bool = typer.Option(False, "--open", help="Open the browser too."),
     rate: float = typer.Option(1.0, min=0.0, help="Of a log: this many times real time; 0: as fast as it can be read."),
     foxglove: bool = typer.Option(False, "--foxglove", help="Serve the Foxglove app at ws://HOST:PORT, not the page."),
+    rerun: bool = typer.Option(False, "--rerun", help="Show it in Rerun's window, not on the page."),
+    rerun_web: bool = typer.Option(False, "--rerun-web", help="Show it in Rerun in the browser, on PORT."),
+    rerun_save: Path | None = typer.Option(None, "--rerun-save", metavar="FILE.rrd", help="Write it for Rerun."),
     as_json: bool = typer.Option(False, "--json", help="Listen for a moment, print the state as JSON once, and end."),
 ) -> None:
     """Show streams, estimates, learning curves, trust, map and path on a page in the browser.
@@ -45,40 +53,89 @@ def view(
     or slowing it holds nobody up. Ctrl-C ends it; the system does not notice.
 
     In the Foxglove app (`--foxglove`; `pip install 'selfcue[view]'`) choose *Open connection*, `ws://localhost:8765`; a
-    log plays, pauses and is sought in from there.
+    log plays, pauses and is sought in from there. In Rerun (`--rerun`; the same install) time is yours to move in what
+    came so far; closing its window ends this.
 
-    Examples: `selfcue view` beside a run; `selfcue view runs/drone_depth-DATE --rate 4`; `selfcue view LOG --foxglove`.
+    Examples: `selfcue view` beside a run; `selfcue view runs/drone_depth-DATE --rate 4`; `selfcue view LOG --foxglove`;
+    `selfcue view --rerun`; `selfcue view LOG --rerun-save log.rrd`, then `rerun log.rrd`.
     """
     title = f"selfcue: {log}" if log else "selfcue"
     board = Board(title)
+    ways = [foxglove, rerun, rerun_web, rerun_save is not None]
+    if sum(ways) > 1:
+        raise UsageError("choose one of --foxglove, --rerun, --rerun-web and --rerun-save")
     if as_json:
-        if log or foxglove:
+        if log or any(ways):
             raise UsageError("--json shows what runs now; of a log use: selfcue log info LOG --json")
         _listen(board, _ONCE_S)
         typer.echo(json.dumps(board.state()))
         return
-    play = LogPlay(open_source(log), rate) if log else None
-    server: StatusServer | FoxgloveFeed
+    source = open_source(log) if log else None
+    if source is not None and rerun_save is not None:
+        _write(source, title, rerun_save)
+        return
+    play = LogPlay(source, rate) if source is not None else None
+    shown: _Shown
     if foxglove:
-        server = FoxgloveFeed(title, host=host, port=port, play=play)
-        take = server.take
+        shown = FoxgloveFeed(title, host=host, port=port, play=play)
+    elif any(ways):
+        shown = _in_rerun(title, source, rerun_save, web=rerun_web, host=host, port=port)
     else:
-        server, take = StatusServer(board, host=host, port=port), board.take
+        shown = _Page(board, host, port)
     feed = play.feed() if play else _live_feed(board)
-    try:
-        typer.echo(f"{server.url}  (Ctrl-C ends)")
-        if browser and isinstance(server, StatusServer):
-            webbrowser.open(server.url)
+    with closing(shown), closing(feed):
+        typer.echo(f"{shown.url}  (Ctrl-C ends)")
+        if browser and shown.url.startswith("http"):
+            webbrowser.open(shown.url)
         told_s = 0.0
         for one in feed:
             if one is not None:
-                take(*one)
-            if isinstance(server, FoxgloveFeed) and time.monotonic() - told_s > _WAIT_S:
+                shown.take(*one)
+            if isinstance(shown, FoxgloveFeed) and time.monotonic() - told_s > _WAIT_S:
                 told_s = time.monotonic()
-                server.say_time()
-    finally:
-        feed.close()
-        server.close()
+                shown.say_time()
+            if isinstance(shown, RerunFeed) and shown.gone:
+                return
+
+
+class _Shown(Protocol):
+    """Where messages are shown."""
+
+    @property
+    def url(self) -> str: ...
+
+    def take(self, topic: str, message: Message) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Page:
+    """The status page with its board."""
+
+    def __init__(self, board: Board, host: str, port: int) -> None:
+        self._server = StatusServer(board, host=host, port=port)
+        self.url, self.take, self.close = self._server.url, board.take, self._server.close
+
+
+def _in_rerun(title: str, source: Source | None, save: Path | None, *, web: bool, host: str, port: int) -> RerunFeed:
+    """Return a feed into a file, or into a viewer that is started."""
+    if not is_loopback(host):
+        raise UsageError(f"--host {host}: the viewer has no lock; use 127.0.0.1, and from elsewhere ssh -L")
+    viewer = None if save else RerunViewer(web=web, web_port=port)
+    topics = source.topics() if source else None
+    return RerunFeed(title, topics=topics, save=save, viewer=viewer, patient=source is not None)
+
+
+def _write(source: Source, title: str, path: Path) -> None:
+    """Write a log to ``path`` for Rerun, as fast as it can be read."""
+    span_ns = max(1, source.end_ns - source.start_ns)
+    with closing(RerunFeed(title, topics=source.topics(), save=path)) as feed, Progress(transient=True) as progress:
+        task = progress.add_task(f"writing {path}", total=span_ns)
+        for stamp_ns, topic, message in source.messages():
+            feed.take(topic, message)
+            progress.update(task, completed=stamp_ns - source.start_ns)
+    left = ", ".join(f"{topic} ({count})" for topic, count in sorted(feed.left_out.items()))
+    typer.echo(f"wrote {path}{f'; Rerun shows nothing for {left}' if left else ''}")
 
 
 def _listen(board: Board, seconds: float) -> None:
