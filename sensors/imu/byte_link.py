@@ -30,8 +30,8 @@ class ByteLink(Protocol):
         """
         ...
 
-    def write(self, data: bytes) -> None:
-        """Send ``data``; nothing happens where nobody is known to send it to. Raises DeviceLostError."""
+    def write(self, data: bytes) -> bool:
+        """Send ``data``; False where it did not go out: nobody is known to send it to. Raises DeviceLostError."""
         ...
 
     def close(self) -> None:
@@ -79,7 +79,7 @@ class _Way:
 
     fd: int
     take: Callable[[], bytes]
-    put: Callable[[bytes], None]
+    put: Callable[[bytes], bool]
     shut: Callable[[], None]
 
 
@@ -106,11 +106,11 @@ class _FdLink:
             except (OSError, ValueError) as error:
                 raise DeviceLostError(f"{self._name}: is gone ({error}); check plug and power") from error
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> bool:
         if self._closed:
-            return
+            return False
         try:
-            self._way.put(data)
+            return self._way.put(data)
         except (OSError, ValueError) as error:
             raise DeviceLostError(f"{self._name}: takes no bytes any more ({error}); check plug and power") from error
 
@@ -159,7 +159,10 @@ def _serial(source: str, baud: int) -> ByteLink:
             raise OSError("the port hung up")
         return data
 
-    return _FdLink(f"serial port {source}", _Way(port.fd, take, port.write, port.close))
+    def put(data: bytes) -> bool:
+        return bool(port.write(data))
+
+    return _FdLink(f"serial port {source}", _Way(port.fd, take, put, port.close))
 
 
 def _address(source: str) -> tuple[str, int]:
@@ -198,10 +201,11 @@ def _udp(source: str, host: str, port: int) -> ByteLink:
             parts.append(data)
         return b"".join(parts)
 
-    def put(data: bytes) -> None:
+    def put(data: bytes) -> bool:
         if peer:
             with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
-                box.sendto(data, peer[0])
+                return box.sendto(data, peer[0]) > 0
+        return False
 
     return _FdLink(source, _Way(box.fileno(), take, put, box.close))
 
@@ -222,8 +226,9 @@ def _tcp(source: str, host: str, port: int, timeout_s: float) -> ByteLink:
             raise OSError("the other side closed the connection")
         return data
 
-    def put(data: bytes) -> None:
+    def put(data: bytes) -> bool:
         with contextlib.suppress(BlockingIOError):
-            line.send(data)
+            return line.send(data) > 0
+        return False
 
     return _FdLink(source, _Way(line.fileno(), take, put, line.close))

@@ -189,8 +189,9 @@ class MavlinkImu(ImuDriver):
         """Send a ground station's heartbeat where one is due."""
         now_s = time.monotonic()
         if self.config.own_system and now_s - self._beat_s >= 1.0:
-            self._beat_s = now_s
-            link.write(self._parser.heartbeat_encode(6, _NO_AUTOPILOT, 0, 0, 4).pack(self._parser))
+            beat = self._parser.heartbeat_encode(6, _NO_AUTOPILOT, 0, 0, 4).pack(self._parser)
+            if link.write(beat):
+                self._beat_s = now_s
 
     def _sample(self, message: Any, arrival_ns: int) -> ImuSample | None:
         name = str(message.get_type())
