@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from selfcue.errors import BadInputError
+from selfcue.sensors.lidar.camera_view import nearest_depth
 
 _NEAREST_M = 0.5  # nearer returns are the vehicle itself
 
@@ -36,14 +37,6 @@ def project(
     Returns:
         (H, W) float32 depth along the optical axis [m], NaN where no point falls; the nearest of several counts.
     """
-    width, height = size
     projected = points[:, :3].astype(np.float64) @ projection[:, :3].T + projection[:, 3]
     projected = projected[projected[:, 2] > _NEAREST_M]
-    column = np.rint(projected[:, 0] / projected[:, 2])
-    row = np.rint(projected[:, 1] / projected[:, 2])
-    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    cell = row[inside].astype(np.int64) * width + column[inside].astype(np.int64)
-    depth = np.full(width * height, np.inf, dtype=np.float32)
-    np.minimum.at(depth, cell, projected[inside, 2].astype(np.float32))
-    depth[np.isinf(depth)] = np.nan
-    return depth.reshape(height, width)
+    return nearest_depth(projected[:, :2] / projected[:, 2:], projected[:, 2], size)

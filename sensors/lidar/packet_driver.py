@@ -28,6 +28,7 @@ class PacketLidar(Driver[PointCloud], Generic[C]):
 
     kind = "lidar"
     domain = "monotonic"
+    gives = PointCloud
     Config: ClassVar[type[Any]]
 
     def __init__(self, config: C) -> None:

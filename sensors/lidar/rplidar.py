@@ -69,6 +69,7 @@ class RpLidar(Driver[LaserScan]):
 
     kind = "lidar"
     domain = "monotonic"
+    gives = LaserScan
     Config: ClassVar[type[Any]] = RpLidarConfig
 
     def __init__(self, config: RpLidarConfig) -> None:
