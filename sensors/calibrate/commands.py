@@ -136,6 +136,37 @@ def stereo(
     return _told(outcome, as_json=as_json)
 
 
+@app.command("imu-camera")
+def imu_camera(
+    log: Annotated[str, typer.Argument(help="A log with pictures of the board and inertial data.")],
+    camera_file: Annotated[Path, typer.Option("--camera", help="The camera's calibration (camera.yaml).")],
+    out: Annotated[Path, typer.Option(help="Folder for imu_camera.yaml, report.json and report.png.")],
+    topic: Annotated[str, typer.Option(help="Topic of the raw pictures.")] = "",
+    imu_topic: Annotated[str, typer.Option(help="Topic of the inertial data.")] = "",
+    squares: _Squares = "10x7",
+    square_mm: _SquareMm = 25.0,
+    marker_mm: _MarkerMm = 0.0,
+    dictionary: _Dictionary = "5X5_100",
+    legacy: _Legacy = False,
+    force: _Force = False,
+    accept_bad: _Accept = False,
+    as_json: _Json = False,
+) -> int:
+    """Calibrate a camera against an inertial sensor: rotation, time offset, and the sensor's place where it shows.
+
+    Hold the rig before a board that stands still; turn it about all axes and swing it for half a minute.
+    """
+    from selfcue.sensors.calibrate.imu_run import calibrate_imu_camera
+    from selfcue.sensors.calibration import read_camera_info
+
+    made = _board(squares, square_mm, marker_mm, dictionary, legacy=legacy)
+    config = _config(made, out, Model.PLUMB_BOB, 0.0, 40, force=force, accept_bad=accept_bad, live=False)
+    info = read_camera_info(camera_file)
+    with _progress(0) as tell:
+        outcome = calibrate_imu_camera(log, info, config, topic=topic, imu_topic=imu_topic, tell=tell)
+    return _told(outcome, as_json=as_json)
+
+
 def _board(squares: str, square_mm: float, marker_mm: float, dictionary: str, *, legacy: bool) -> Board:
     from selfcue.sensors.calibrate.board import Board as Made
 

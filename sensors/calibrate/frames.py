@@ -74,7 +74,7 @@ class PictureSource:
 
     def _log(self) -> Iterator[Frame]:
         log = open_log(self.source)
-        topic = self.topic or _only(image_topics(log), self.source)
+        topic = self.topic or only_topic(image_topics(log), self.source)
         check_topic(log, topic, self.source)
         for _, name, message in log.messages():
             if name == topic and isinstance(message, Image):
@@ -125,7 +125,9 @@ class PairSource:
         topics = image_topics(log)
         names = {}
         for side, given in (("left", self.left_topic), ("right", self.right_topic)):
-            names[side] = given or _only([topic for topic in topics if side in topic], self.left, f"--{side}-topic")
+            names[side] = given or only_topic(
+                [topic for topic in topics if side in topic], self.left, f"--{side}-topic"
+            )
             check_topic(log, names[side], self.left)
         sync: Synchroniser[Image] = Synchroniser(SyncConfig(inputs=("left", "right"), max_gap_ms=self.max_gap_ms))
         for _, topic, message in log.messages():
@@ -193,11 +195,12 @@ def frame_of(message: Image, topic: str) -> Frame:
     return Frame(f"{topic} at {message.stamp_ns * 1e-9:.3f} s", message.stamp_ns, image_array(message, topic))
 
 
-def _only(topics: list[str], source: str, option: str = "--topic") -> str:
+def only_topic(topics: list[str], source: str, option: str = "--topic", what: str = "pictures") -> str:
+    """Return the one of ``topics``. Raises where there is none (BadInputError) or a choice (UsageError)."""
     if not topics:
-        raise BadInputError(f"{source}: no topic of pictures; see: selfcue log info {source}")
+        raise BadInputError(f"{source}: no topic of {what}; see: selfcue log info {source}")
     if len(topics) > 1:
-        raise UsageError(f"{source} has pictures on {', '.join(topics)}; say which with {option}")
+        raise UsageError(f"{source} has {what} on {', '.join(topics)}; say which with {option}")
     return topics[0]
 
 

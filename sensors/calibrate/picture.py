@@ -26,7 +26,7 @@ def draw_camera(solution: LensSolution, level: str, path: Path) -> Path:
         paint_coverage(axes[0], solution, "corners seen, by cell")
         _paint_errors(axes[1], solution)
         _paint_views(axes[2], solution)
-        _title(figure, f"{solution.lens.model}: {solution.rms_px:.3f} px over {len(solution.views)} views", level)
+        title(figure, f"{solution.lens.model}: {solution.rms_px:.3f} px over {len(solution.views)} views", level)
 
     return draw(path, 14.0, 4.2, paint)
 
@@ -47,7 +47,7 @@ def draw_stereo(solution: StereoSolution, rectified: Sequence[npt.NDArray[np.uin
             paint_coverage(row[2 * i], one, f"{side}: corners seen")
             _paint_errors(row[2 * i + 1], one)
         what = f"baseline {solution.baseline_m * 1e3:.2f} mm, rows agree to {solution.row_rms_px:.3f} px"
-        _title(figure, f"{what}, {len(solution.pairs)} pairs", level)
+        title(figure, f"{what}, {len(solution.pairs)} pairs", level)
 
     return draw(path, 14.0, 8.4, paint)
 
@@ -91,5 +91,6 @@ def _paint_views(axes: Any, solution: LensSolution) -> None:
     axes.set(xlabel="reprojection error [px]", title="views (red: left out)")
 
 
-def _title(figure: Any, text: str, level: str) -> None:
+def title(figure: Any, text: str, level: str) -> None:
+    """Write verdict and ``text`` above a figure."""
     figure.suptitle(f"{level}   {text}", color=_LEVEL_COLOURS[level], fontsize=12, fontweight="bold", x=0.01, ha="left")

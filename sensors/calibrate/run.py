@@ -104,7 +104,7 @@ def calibrate_camera(
         ),
         f"reprojection {solution.rms_px:.3f} px, on held-out views {solution.held_out_rms_px:.3f} px",
     ]
-    return _finished(out, report, verdict, values)
+    return finished(out, report, verdict, values)
 
 
 def calibrate_stereo(
@@ -162,7 +162,7 @@ def calibrate_stereo(
             f"distances to {100 * solution.size_error:.2f} %"
         ),
     ]
-    return _finished(out, report, verdict, values)
+    return finished(out, report, verdict, values)
 
 
 def _judge_pair(solution: StereoSolution) -> tuple[Check, ...]:
@@ -194,7 +194,8 @@ def _so_far(collector: Collector) -> str:
     return f"{len(views)} views, {coverage(views).share:.0%} of the picture covered"
 
 
-def _finished(out: OutFolder, report: dict[str, Any], verdict: Verdict, values: list[str]) -> Outcome:
+def finished(out: OutFolder, report: dict[str, Any], verdict: Verdict, values: list[str]) -> Outcome:
+    """Write the report and return what is to be told."""
     written = [*out.written, "report.json"]
     report["files"] = written
     out.report(report)
