@@ -38,8 +38,10 @@ class WindWatch(SliceWatch):
             like_wind = coherence < config.wind_coherence
         else:
             slope, ripple_db = fall(piece)
-            self._evidence.update(low_slope_db_octave=slope, low_ripple_db=ripple_db)
-            like_wind = slope < -config.wind_slope and ripple_db < config.wind_ripple_db
+            ratio = lowest_ratio(piece)
+            self._evidence.update(low_slope_db_octave=slope, low_ripple_db=ripple_db, lowest_ratio=ratio)
+            smooth = slope < -config.wind_slope and ripple_db < config.wind_ripple_db
+            like_wind = smooth and ratio > config.wind_low_ratio
         if self._windy.add(holds=share > config.wind_share and like_wind) < 3:
             return []
         return [Fault("wind", "suspect", dict(self._evidence))]
@@ -62,8 +64,17 @@ def fall(piece: Slice) -> tuple[float, float]:
     return float(slope), float(np.sqrt(np.average(error**2, weights=weight**2)))
 
 
+def lowest_ratio(piece: Slice) -> float:
+    """Return the energy of the last second from 8 to 30 Hz for that from 30 to 80 Hz."""
+    sound = piece.window.mean(axis=1, dtype=np.float64)
+    power = np.abs(np.fft.rfft((sound - sound.mean()) * np.hanning(len(sound)))) ** 2
+    hz = np.fft.rfftfreq(len(sound), 1.0 / piece.rate_hz)
+    low, above = power[(hz >= 8) & (hz < 30)].sum(), power[(hz >= 30) & (hz < 80)].sum()
+    return float(low / max(float(above), 1e-30))
+
+
 class VoiceWatch(SliceWatch):
-    """Speech or music: for 0.3 s of the last second the sound repeats itself at a pitch of 80 to 400 Hz that is held.
+    """Speech or music: for a quarter of the last second sound repeats itself at a held pitch of 84 to 400 Hz.
 
     A knock that rings repeats itself too, but not for long; so only stretches of four frames (50 ms) and more count in
     which the pitch moves by less than a fifth from one frame to the next.

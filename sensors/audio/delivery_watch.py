@@ -56,7 +56,9 @@ class DeliveryWatch:
         before = np.asarray(self._last or sound[0], np.float32)
         if before.shape != sound.shape[1:]:
             before, self._flat_s = sound[0], 0.0
-        change = np.flatnonzero(np.any(np.diff(np.vstack([before, sound]), axis=0) != 0, axis=1))
+        # Samples that differ from the one before, or are clipped: those are equal for another reason.
+        clipped = np.abs(sound).max(axis=1) > self.config.clip_level
+        change = np.flatnonzero(np.any(np.diff(np.vstack([before, sound]), axis=0) != 0, axis=1) | clipped)
         if not len(change):
             self._flat_s += len(sound) / rate_hz
         else:

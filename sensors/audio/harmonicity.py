@@ -13,6 +13,7 @@ RATE_HZ = 4000  # sound is brought to this rate first; voices repeat below 400 H
 HOP, FRAME, MOST_LAG = 50, 160, 50  # samples at that rate: 12.5 ms, 40 ms, 80 Hz
 LEAST_LAG = 10  # 400 Hz
 _LOW_HZ, _HIGH_HZ = 80.0, 1500.0
+_RING_HZ, _PLAIN = 160.0, -0.6  # below this pitch a wave so like a plain one is a knock that rings
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,10 @@ def voicing(sound: npt.NDArray[np.floating], rate_hz: int) -> Voicing:
     best = lags.max(axis=1)
     # The first lag that does nearly as well as the best: the period and not a multiple of it.
     lag = LEAST_LAG + np.argmax(lags >= 0.9 * best[:, None], axis=1)
-    return Voicing(np.where(short < 0.95 * best, best, 0.0), RATE_HZ / lag)
+    # A low ring is a plain wave, the opposite of itself after half a period; a voice has overtones.
+    half = similar[np.arange(count), lag // 2]
+    plain = (half < _PLAIN * best) & (lag > RATE_HZ / _RING_HZ)
+    return Voicing(np.where((short < 0.95 * best) & ~plain, best, 0.0), RATE_HZ / lag)
 
 
 def _brought_down(sound: npt.NDArray[np.floating], rate_hz: int) -> Floats:

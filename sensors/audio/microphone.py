@@ -15,10 +15,10 @@ from selfcue.sensors.audio.picture import draw_sound
 from selfcue.sensors.audio.portaudio import InputDevice, choose, close_stream, input_devices, open_stream
 from selfcue.sensors.audio.sample_clock import SampleClock, SampleClockConfig
 from selfcue.sensors.driver import Device, DeviceLostError, Domain, Driver, Reading
+from selfcue.sensors.guarded import Guarded
 
 _LOOK_S = 0.01  # between two looks at how many samples wait
 _MOST_BLOCKS = 64  # in one read
-_CLOSE_S = 1.0  # for a read to end
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,9 @@ class Microphone(Driver[SoundBlock]):
         self.config = config or MicrophoneConfig()
         self.lost_samples = 0
         self._device: InputDevice | None = None
-        self._stream: Any = None
+        self._stream: Guarded[Any] = Guarded(close_stream)  # it must not be closed while it is read
         self._rate_hz = 0
         self._block = 0
-        self._use = threading.Lock()  # a stream must not be closed while it is read
         self._closed = threading.Event()
         self._lost_before = 0
         self._taken = 0
@@ -140,10 +139,10 @@ class Microphone(Driver[SoundBlock]):
             dtype=config.sample_format,
             latency=config.latency_ms * 1e-3 if config.latency_ms else "high",
         )
-        with self._use:
-            self._device, self._rate_hz, self._stream = device, rate_hz, stream
-            self._block = max(1, round(rate_hz * config.block_ms * 1e-3))
-            self._clock = SampleClock(rate_hz, config.clock)
+        self._device, self._rate_hz = device, rate_hz
+        self._block = max(1, round(rate_hz * config.block_ms * 1e-3))
+        self._clock = SampleClock(rate_hz, config.clock)
+        self._stream.put(stream)
         try:
             self._wait_for_sound()
         except BaseException:
@@ -161,11 +160,11 @@ class Microphone(Driver[SoundBlock]):
 
     def _waiting(self) -> int:
         """Return how many samples can be read without waiting, and have the clock look at it."""
-        with self._use:
-            if self._stream is None:
+        with self._stream.use() as stream:
+            if stream is None:
                 return 0
             try:
-                waiting = int(self._stream.read_available)
+                waiting = int(stream.read_available)
             except Exception as error:  # PortAudioError, and what a broken plug-in raises
                 raise DeviceLostError(f"{self.name} is gone: {error}") from error
             now_ns = time.monotonic_ns()
@@ -194,15 +193,15 @@ class Microphone(Driver[SoundBlock]):
         return []
 
     def _take(self, blocks: int) -> list[Reading[SoundBlock]]:
-        readings = []
-        with self._use:
+        readings: list[Reading[SoundBlock]] = []
+        with self._stream.use() as stream:
             for _ in range(blocks):
-                if self._stream is None:
+                if stream is None:
                     break
                 try:
-                    samples, overrun = self._stream.read(self._block)
+                    samples, overrun = stream.read(self._block)
                     if overrun:
-                        left = self._block + int(self._stream.read_available)
+                        left = self._block + int(stream.read_available)
                         self._note_lost(self._clock.overrun(left, time.monotonic_ns()))
                 except Exception as error:
                     raise DeviceLostError(f"{self.name} is gone: {error}") from error
@@ -215,15 +214,7 @@ class Microphone(Driver[SoundBlock]):
 
     def close(self) -> None:
         self._closed.set()
-        # A read takes what is there and is soon done; one that hangs keeps its stream, for closing would hang too.
-        if not self._use.acquire(timeout=_CLOSE_S):
-            return
-        try:
-            stream, self._stream = self._stream, None
-        finally:
-            self._use.release()
-        if stream is not None:
-            close_stream(stream)
+        self._stream.close()
 
     def describe(self) -> dict[str, Any]:
         if self._device is None:

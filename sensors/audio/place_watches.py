@@ -85,10 +85,11 @@ class MovedWatch(SliceWatch):
     """A microphone that was moved, covered or exchanged: its long-term spectrum is not what it was.
 
     The spectrum of the last minutes is compared with that of the last hour by their Kullback-Leibler distance, both
-    taken as shares of 24 bands (loudness does not count). It needs ten minutes of sound over different ground first.
+    taken as shares of 24 bands (loudness does not count). Shares are of amplitude and not of power: what the loudest
+    bands hide counts too, and one loud ground counts less. It needs ten minutes over different ground first.
     """
 
-    needs_s: ClassVar[Mapping[str, float]] = {"moved": 120.0}
+    needs_s: ClassVar[Mapping[str, float]] = {"moved": 240.0}
 
     def __init__(self, config: SoundWatchConfig | None = None, ear: Ear | None = None) -> None:
         super().__init__(config, ear)
@@ -115,7 +116,7 @@ class MovedWatch(SliceWatch):
 
 
 def band_distance(new_db: Floats, old_db: Floats) -> float:
-    """Return the Kullback-Leibler distance of two spectra [dB], each taken as shares of its whole."""
-    new, old = (10.0 ** ((bands - bands.max()) / 10.0) for bands in (new_db, old_db))
+    """Return the Kullback-Leibler distance of two spectra [dB], each taken as shares of its whole amplitude."""
+    new, old = (10.0 ** ((bands - bands.max()) / 20.0) for bands in (new_db, old_db))
     p, q = new / new.sum(), old / old.sum()
     return float(np.sum(p * np.log(p / q)))

@@ -23,7 +23,8 @@ class SoundWatchConfig:
         hold_s: for how long a gap or dropout is told after it happened.
         wind_hz, wind_share: wind has more than this share of its energy below the frequency ...
         wind_coherence: ... and two microphones do not agree on it, or, with one, ...
-        wind_slope, wind_ripple_db: ... its spectrum falls at least so many dB an octave and is smooth.
+        wind_slope, wind_ripple_db, wind_low_ratio: ... its spectrum falls at least so many dB an octave, is smooth, and
+            has so much energy from 8 to 30 Hz for that from 30 to 80 Hz (a heavy step has little).
         voice_low_hz, voice_high_hz, voice_harmonicity: a frame that repeats itself so well at such a pitch is voiced.
         voice_s: so much of it in one second is speech or music.
         hum_line_db: by how much lines of the mains stand out of what is beside them.
@@ -53,15 +54,16 @@ class SoundWatchConfig:
     wind_share: float = 0.6
     wind_coherence: float = 0.3
     wind_slope: float = 4.0
-    wind_ripple_db: float = 6.0
-    voice_low_hz: float = 80.0
+    wind_ripple_db: float = 3.0
+    wind_low_ratio: float = 0.3
+    voice_low_hz: float = 84.0
     voice_high_hz: float = 400.0
-    voice_harmonicity: float = 0.75
-    voice_s: float = 0.3
+    voice_harmonicity: float = 0.5
+    voice_s: float = 0.25
     hum_line_db: float = 15.0
     hum_share: float = 0.05
     noise_db: float = 6.0
-    moved_kl: float = 0.3
-    moved_window_s: float = 60.0
+    moved_kl: float = 0.1
+    moved_window_s: float = 120.0
     moved_memory_s: float = 3600.0
     moved_after_s: float = 600.0
