@@ -13,7 +13,8 @@ from selfcue.sim.drone import Collision, Drone
 from selfcue.sim.drone_params import Clockwork, DroneParams, StartPose
 from selfcue.sim.faults import FaultBox
 from selfcue.sim.pose import Pose
-from selfcue.sim.render import Stage, StereoRenderer
+from selfcue.sim.render import Stage
+from selfcue.sim.renderers import make_renderer
 from selfcue.sim.seeds import stream
 from selfcue.sim.sensors.inertial import InertialUnit
 from selfcue.sim.sensors.lidar import Lidar
@@ -58,7 +59,7 @@ class DroneNode(ClockOwner):
         self._drone = Drone(self.world, params.body, stream(seed, "gust"))
         start = self._checked(params.start) if params.start else self._draw_start()
         self._drone.place((start.x_m, start.y_m, params.altitude_m), start.yaw_rad)
-        renderer = StereoRenderer(stage, params.stereo)
+        renderer = make_renderer(stage, params.stereo, params.renderer)
         self._camera = StereoCamera(renderer, params.noise.camera, stream(seed, "camera"), stream(seed, "camera_book"))
         self._imu = InertialUnit(params.noise.imu, stream(seed, "imu"))
         self._odometry = OdometrySensor(params.noise.odometry, stream(seed, "odometry"))

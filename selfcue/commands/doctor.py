@@ -32,6 +32,7 @@ class Finding:
 PACKAGES: tuple[tuple[str, str, str, str], ...] = (
     ("mujoco", "mujoco", "sim", "physics of the simulator"),
     ("open3d", "open3d", "sim", "cameras and LiDAR of the simulator by ray casting"),
+    ("moderngl", "moderngl", "gl", "cameras of the simulator by OpenGL, three times as fast (renderer: gl)"),
     ("torch", "torch", "learn", "the dense student"),
     ("cv2", "opencv-python-headless", "learn", "stereo matching, cameras, images"),
     ("scipy", "scipy", "learn", "readiness bounds"),

@@ -12,7 +12,7 @@ from selfcue.errors import BadInputError
 from selfcue.messages import CameraInfo
 from selfcue.sim.camera import StereoSettings
 from selfcue.sim.pose import Pose
-from selfcue.sim.render import StereoRenderer
+from selfcue.sim.renderers import Renderer
 from selfcue.state import State, generator_from, generator_state
 
 LEFT_FRAME, RIGHT_FRAME = "stereo_left_optical", "stereo_right_optical"
@@ -56,7 +56,7 @@ class StereoCamera:
     """
 
     def __init__(
-        self, renderer: StereoRenderer, noise: CameraNoise, rng: np.random.Generator, book_rng: np.random.Generator
+        self, renderer: Renderer, noise: CameraNoise, rng: np.random.Generator, book_rng: np.random.Generator
     ) -> None:
         self._renderer, self._noise, self._rng = renderer, noise, rng
         settings = renderer.settings

@@ -50,6 +50,26 @@ class Atlas:
         self._start = np.concatenate([[0], np.cumsum(pitches * pitches)[:-1]]).astype(np.int32)
         self._size = np.asarray(_LEVEL_PX, np.float32)
 
+    @property
+    def texels(self) -> npt.NDArray[np.uint32]:
+        """All texels of all tiles at all levels, one word each: red, green, blue, unused."""
+        return self._texels
+
+    @property
+    def tile_words(self) -> int:
+        """Texels of one tile at all levels."""
+        return self._tile_words
+
+    @property
+    def level_px(self) -> tuple[int, ...]:
+        """Texels across a tile at each level; a border one texel wide around it repeats the tile."""
+        return _LEVEL_PX
+
+    @property
+    def level_start(self) -> npt.NDArray[np.int32]:
+        """Where each level begins among a tile's texels."""
+        return self._start
+
     def look_up(
         self,
         tile: npt.NDArray[np.int32],

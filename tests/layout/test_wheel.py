@@ -40,7 +40,7 @@ def wanted(tree: Path) -> set[str]:
                 names.add(relative.as_posix())
     for pattern in ("*.yaml", "*.service"):
         names |= {path.relative_to(tree).as_posix() for path in (tree / "selfcue" / "launch").rglob(pattern)}
-    for pattern in ("learners/offline/*.json", "view/*.html"):
+    for pattern in ("learners/offline/*.json", "sim/shaders/*", "view/*.html"):
         names |= {path.relative_to(tree).as_posix() for path in (tree / "selfcue").glob(pattern)}
     return names | {"selfcue/py.typed"}
 
