@@ -17,6 +17,7 @@ NAMES = {
     "logs": "selfcue.benchmarks.logs",
     "sensors": "selfcue.benchmarks.sensors",
     "offline": "selfcue.benchmarks.offline",
+    "viewers": "selfcue.benchmarks.viewers",
 }
 
 app = typer.Typer()

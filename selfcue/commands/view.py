@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import webbrowser
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +28,7 @@ from selfcue.view.rerun_feed import RerunFeed
 from selfcue.view.rerun_viewer import RerunViewer
 from selfcue.view.server import StatusServer, is_loopback
 
+_NICE = 10
 _LOOK_S = 0.5
 _WAIT_S = 0.05
 _ONCE_S = 2.6  # two words of everybody, and so one measured rate
@@ -65,15 +67,14 @@ def view(
     if sum(ways) > 1:
         raise UsageError("choose one of --foxglove, --rerun, --rerun-web and --rerun-save")
     if as_json:
-        if log or any(ways):
-            raise UsageError("--json shows what runs now; of a log use: selfcue log info LOG --json")
-        _listen(board, _ONCE_S)
-        typer.echo(json.dumps(board.state()))
+        _print_state(board, alone=not log and not any(ways))
         return
     source = open_source(log) if log else None
     if source is not None and rerun_save is not None:
         _write(source, title, rerun_save)
         return
+    if source is None:
+        _stand_back()
     play = LogPlay(source, rate) if source is not None else None
     shown: _Shown
     if foxglove:
@@ -96,6 +97,12 @@ def view(
                 shown.say_time()
             if isinstance(shown, RerunFeed) and shown.gone:
                 return
+
+
+def _stand_back() -> None:
+    """Let every node of the robot have the processor first: a viewer takes what is left."""
+    with suppress(OSError):
+        os.nice(_NICE)
 
 
 class _Shown(Protocol):
@@ -138,14 +145,18 @@ def _write(source: Source, title: str, path: Path) -> None:
     typer.echo(f"wrote {path}{f'; Rerun shows nothing for {left}' if left else ''}")
 
 
-def _listen(board: Board, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+def _print_state(board: Board, *, alone: bool) -> None:
+    """Listen for a moment and print what was heard."""
+    if not alone:
+        raise UsageError("--json shows what runs now; of a log use: selfcue log info LOG --json")
+    deadline = time.monotonic() + _ONCE_S
     feed = _live_feed(board)
     while time.monotonic() < deadline:
         one = next(feed)
         if one is not None:
             board.take(*one)
     feed.close()
+    typer.echo(json.dumps(board.state()))
 
 
 def _live_feed(board: Board) -> Generator[tuple[str, Message] | None, None, None]:
