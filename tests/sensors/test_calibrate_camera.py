@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,14 +116,19 @@ def test_a_view_that_does_not_fit_is_left_out(shots: Callable[[str], list[Pixels
     assert np.abs(solution.lens.parameters[:4] - LENSES["plumb_bob"].parameters[:4]).max() < 0.4
 
 
-def test_one_wrong_corner_bends_nothing(shots: Callable[[str], list[Pixels]]) -> None:
+def test_wrong_corners_bend_nothing(shots: Callable[[str], list[Pixels]]) -> None:
+    """One corner of every view is 8 px off, so that no view stands out: the corners themselves must count less."""
     finder, views = BoardFinder(BOARD), views_of(shots("plumb_bob"))
     clean = solve_lens(views, finder.points, "plumb_bob")
-    wrong = views[3].pixels.copy()
-    wrong[0] += (25.0, -18.0)
-    views[3] = BoardView("wrong", 0, 480, 360, views[3].ids, wrong, views[3].square_px, 1.5)
-    found = solve_lens(views, finder.points, "plumb_bob")
-    assert np.abs(found.lens.parameters[:4] - clean.lens.parameters[:4]).max() < 0.15
+    rng = np.random.default_rng(2)
+    spoilt = []
+    for view in views:
+        pixels, way = view.pixels.copy(), rng.uniform(0, 2 * np.pi)
+        pixels[rng.integers(len(pixels))] += 8.0 * np.array([np.cos(way), np.sin(way)])
+        spoilt.append(replace(view, pixels=pixels))
+    found = solve_lens(spoilt, finder.points, "plumb_bob")
+    assert len(found.views) == len(views)
+    assert np.abs(found.lens.parameters[:4] - clean.lens.parameters[:4]).max() < 0.25
 
 
 def judged(solution: LensSolution) -> Verdict:
