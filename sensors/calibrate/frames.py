@@ -73,6 +73,10 @@ class PictureSource:
         return islice(self._log(), 0, None, self.every)
 
     def _log(self) -> Iterator[Frame]:
+        if not self.topic and Path(self.source).is_dir() and not any(Path(self.source).iterdir()):
+            raise BadInputError(
+                f"{self.source}: an empty folder; give one with pictures ({', '.join(_PICTURES)}), or a log"
+            )
         log = open_log(self.source)
         topic = self.topic or only_topic(image_topics(log), self.source)
         check_topic(log, topic, self.source)

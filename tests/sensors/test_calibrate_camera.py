@@ -257,6 +257,10 @@ def test_mirrored_pictures(shots: Callable[[str], list[Pixels]], tmp_path: Path)
     assert "the picture is mirrored; switch mirroring off" in refusal(mirrored, tmp_path)
 
 
+def test_an_empty_folder(tmp_path: Path) -> None:
+    assert "an empty folder; give one with pictures (.png, .jpg" in refusal([], tmp_path)
+
+
 def test_one_view(shots: Callable[[str], list[Pixels]], tmp_path: Path) -> None:
     assert "1 usable view of the board, 4 are the least" in refusal(shots("plumb_bob")[:1], tmp_path)
 
