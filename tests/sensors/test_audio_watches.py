@@ -10,7 +10,7 @@ import pytest
 from selfcue.benchmarks import ground_sound, sensors_audio
 from selfcue.benchmarks.ground_sound import RATE_HZ
 from selfcue.measurements import Audio
-from selfcue.messages import Trust
+from selfcue.messages import Odometry, Trust
 from selfcue.sensors.audio.content_watches import HumWatch, VoiceWatch, mains_lines
 from selfcue.sensors.audio.delivery_watch import DeliveryWatch
 from selfcue.sensors.audio.ear import Ear
@@ -18,6 +18,7 @@ from selfcue.sensors.audio.harmonicity import voicing
 from selfcue.sensors.audio.level_watches import ClippingWatch, SilenceWatch, flat_share
 from selfcue.sensors.audio.motion import Motion
 from selfcue.sensors.audio.place_watches import MovedWatch, band_distance
+from selfcue.sensors.audio.trust_node import SoundTrustNode, SoundTrustParams
 from selfcue.sensors.audio.watch_config import SoundWatchConfig
 from selfcue.sensors.audio.watches import audio_watches
 from selfcue.sensors.trust_node import TrustNode, TrustParams
@@ -233,3 +234,26 @@ def test_the_trust_node_runs_them(tmp_path):
     assert said[10].level == "ok"
     assert (said[-1].level, said[-1].reason) == ("lost", "silence")
     assert said[-1].evidence["silent_s"] > 1
+
+
+def test_with_odometry_rain_on_a_standing_vehicle_is_found(tmp_path):
+    loop = LoopSystem(tmp_path)
+    loop.add(SoundTrustNode("trust", SoundTrustParams()))
+    rng = np.random.default_rng(0)
+    sound = ground_sound.ground(STEPS, 18, rng)
+    sound[14 * RATE_HZ :] = ground_sound.noise(4 * RATE_HZ, -30, rng)
+    for message in ground_sound.messages(sound[:, None]):
+        stands = message.stamp_ns >= 15_000_000_000
+        odometry = Odometry(
+            stamp_ns=message.stamp_ns,
+            position=(0.0, 0.0, 0.0),
+            orientation=(0.0, 0.0, 0.0, 1.0),
+            linear_velocity=(0.0 if stands else 0.8, 0.0, 0.0),
+            angular_velocity=(0.0, 0.0, 0.0),
+        )
+        loop.feed("odom", odometry)
+        loop.feed("audio", message)
+        loop.tick(message.stamp_ns + 40_000_000)
+    said = [(one.stamp_ns * 1e-9, one.reason) for one in loop.published("trust/sound") if one.level != "ok"]
+    assert {reason for _, reason in said} == {"noise"}
+    assert 15 < said[0][0] < 18
