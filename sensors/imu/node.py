@@ -16,13 +16,14 @@ from selfcue.sensors.connection import ConnectionConfig
 from selfcue.sensors.driver import Driver
 from selfcue.sensors.imu.calibration import ImuCalibration
 from selfcue.sensors.imu.calibration_file import read_imu_calibration
+from selfcue.sensors.imu.clock_lag import ClockLag
 from selfcue.sensors.imu.clock_watch import LAG
 from selfcue.sensors.imu.imu_driver import ImuDriver
 from selfcue.sensors.imu.sample import ImuSample
 from selfcue.sensors.sensor_node import SensorNode
 from selfcue.sensors.survey import driver_class
 
-_CLOCK_NS, _TEMPERATURE_NS = 100_000_000, 1_000_000_000
+_TEMPERATURE_NS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,8 @@ class _Outlet:
         self._imu: Publisher[Imu] = link.advertise(topic, Imu, rate_hz=rate_hz)
         self._mag: Publisher[MagneticField] | None = None
         self._scalars: dict[str, Publisher[Scalars]] = {}
-        self._first_lag_ns: int | None = None
-        self._lag_ms = math.inf
-        self._clock_ns = self._temperature_ns = 0
+        self._lag = ClockLag()
+        self._temperature_ns = 0
 
     def publish(self, sample: ImuSample, stamp_ns: int, calibration: ImuCalibration) -> None:
         self._imu.publish(
@@ -80,16 +80,9 @@ class _Outlet:
             self._temperature_ns = stamp_ns
             self._say("temperature", stamp_ns, {"temperature_c": sample.temperature_c})
         if sample.device_ns is not None:
-            self._tell_clock(sample.arrival_ns - sample.device_ns, stamp_ns)
-
-    def _tell_clock(self, lag_ns: int, stamp_ns: int) -> None:
-        """Say how long samples take from the unit's clock to ours: the least of each period, less the very first."""
-        if self._first_lag_ns is None:
-            self._first_lag_ns, self._clock_ns = lag_ns, stamp_ns
-        self._lag_ms = min(self._lag_ms, (lag_ns - self._first_lag_ns) * 1e-6)
-        if stamp_ns - self._clock_ns >= _CLOCK_NS:
-            self._say("clock", stamp_ns, {LAG: self._lag_ms})
-            self._lag_ms, self._clock_ns = math.inf, stamp_ns
+            lag_ms = self._lag.update(sample.device_ns, sample.arrival_ns, stamp_ns)
+            if lag_ms is not None:
+                self._say("clock", stamp_ns, {LAG: lag_ms})
 
     def _say(self, what: str, stamp_ns: int, values: dict[str, float]) -> None:
         if what not in self._scalars:
