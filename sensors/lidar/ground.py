@@ -28,7 +28,7 @@ class GroundConfig:
         low_m, high_m: heights (z) between which the ground is looked for, under and around the robot.
         reach_m: how far around the robot it is looked for; a street is flat for some distance only.
         trials: planes that are tried.
-        least_share: of the points that were looked at, so many must lie on it; else there is no ground.
+        least_share: of the points that were looked at, so many more must lie on it than below; else there is no ground.
     """
 
     tolerance_m: float = 0.1
@@ -65,7 +65,7 @@ class Plane:
 
 
 def find_ground(points: np.ndarray, rng: np.random.Generator, config: GroundConfig | None = None) -> Plane | None:
-    """Return the plane that holds the most points near the robot; None where none holds enough.
+    """Return the plane near the robot with the most points on it, less those below; None where that is too few.
 
     Args:
         points: (N, 3) [m], z up.
@@ -85,7 +85,9 @@ def find_ground(points: np.ndarray, rng: np.random.Generator, config: GroundConf
     normals *= np.where(normals[:, 2] < 0, -1.0, 1.0)[:, None]
     steep = (normals[:, 2] < math.cos(math.radians(config.max_slope_deg))) | (lengths <= 1e-9)
     offsets = -np.einsum("ij,ij->i", normals, corners[:, 0])
-    counts = np.where(steep, 0, (np.abs(near @ normals.T + offsets) <= config.tolerance_m).sum(axis=0))
+    heights = near @ normals.T + offsets
+    below = (heights < -2.0 * config.tolerance_m).sum(axis=0)  # of a laser's ring on walls, half the room is below
+    counts = np.where(steep, 0, (np.abs(heights) <= config.tolerance_m).sum(axis=0) - below)
     best = int(np.argmax(counts))
     if counts[best] < max(3, config.least_share * len(near)):
         return None

@@ -131,6 +131,12 @@ def test_without_ground_there_is_none() -> None:
     wall = np.column_stack([np.full(500, 3.0), rng.uniform(-3, 3, 500), rng.uniform(-2, 1, 500)])
     assert find_ground(wall, rng) is None
     assert find_ground(wall[:2], rng) is None
+    ring = np.column_stack([np.cos(np.arange(300)), np.sin(np.arange(300)), np.zeros(300)]) * 3.0
+    rings = np.concatenate(
+        [ring, ring, ring, *(ring + np.array([[[0.0, 0.0, -0.3]], [[0.0, 0.0, 0.3]]]))]
+    )  # on walls, all around
+    assert find_ground(rings, rng, GroundConfig(least_share=0.5)) is None
+    assert find_ground(rings[:900], rng, GroundConfig(least_share=0.5)) is not None
     assert not on_ground(wall, None, 0.1).any()
     assert Plane((0.0, 0.0, 1.0), 1.5).height(np.array([[0, 0, 0], [1, 1, -1.5]])).tolist() == [1.5, 0.0]
 
