@@ -206,6 +206,51 @@ def test_a_hundred_connections_under_load_leave_nothing_behind(microphone):
     assert seen[-1][2] - seen[20][2] < 8_000_000
 
 
+class LeakyStream:
+    """A stream of silence at its own pace that can throw samples away, as a full buffer does."""
+
+    def __init__(self) -> None:
+        self._begin_s, self._gone, self._overrun = time.monotonic(), 0, False
+
+    @property
+    def read_available(self) -> int:
+        return int((time.monotonic() - self._begin_s) * pulse.RATE_HZ) - self._gone
+
+    def throw_away(self) -> int:
+        thrown = self.read_available
+        self._gone, self._overrun = self._gone + thrown, True
+        return thrown
+
+    def read(self, count: int) -> tuple[np.ndarray, bool]:
+        self._gone, overrun, self._overrun = self._gone + count, self._overrun, False
+        return np.zeros((count, 1), np.int16), overrun
+
+    def abort(self, ignore_errors: bool) -> None: ...
+
+    def close(self, ignore_errors: bool) -> None: ...
+
+
+def test_an_overrun_is_counted_in_samples_and_the_next_stamp_lies_later(monkeypatch):
+    from selfcue.sensors.audio import microphone as module
+
+    stream = LeakyStream()
+    monkeypatch.setattr(module, "input_devices", lambda: [DEVICES[0]])
+    monkeypatch.setattr(module, "open_stream", lambda device, **settings: stream)
+    driver = Microphone(MicrophoneConfig(rate_hz=pulse.RATE_HZ, block_ms=20))
+    driver.open()
+    before = [reading for _ in range(5) for reading in driver.read(0.2)]
+    while stream.read_available < 4800:
+        time.sleep(0.01)  # what is lost has to be heard first
+    thrown = stream.throw_away()
+    after = [reading for _ in range(5) for reading in driver.read(0.2)]
+    driver.close()
+    assert driver.lost_samples == pytest.approx(thrown, abs=0.05 * pulse.RATE_HZ)
+    assert after[0].value.lost_samples == driver.lost_samples
+    assert after[0].lost == -(-driver.lost_samples // 320)
+    gap_ms = (after[0].stamp_ns - before[-1].stamp_ns) * 1e-6
+    assert gap_ms == pytest.approx(20 + 1e3 * driver.lost_samples / pulse.RATE_HZ, rel=0.01)
+
+
 DEVICES = [
     InputDevice(0, "USB Audio: - (hw:1,0)", "ALSA", 1, 48000.0, is_default=False),
     InputDevice(1, "ReSpeaker 4 Mic Array: USB Audio (hw:2,0)", "ALSA", 6, 16000.0, is_default=False),
