@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from selfcue.benchmarks.viewers import ALONE, FULL, Effort, Stretch, claims, table, waits
+from selfcue.benchmarks.viewers import ALONE, FULL, Effort, Stretch, claims, delays, table
 from selfcue.benchmarks.viewers_node import COLUMNS, publish_until
 from selfcue.bus import Bus
 
 
-def rows_of(*, begin_s: float, late_ms: float = 0.1, publish_ms: float = 0.2, waited: int = 0) -> np.ndarray:
+def rows_of(*, begin_s: float, late_ms: float = 0.1, publish_ms: float = 0.2) -> np.ndarray:
     rows = np.zeros((100, len(COLUMNS)))
     rows[:, 0] = begin_s + np.arange(100) * 0.01
-    rows[:, 1], rows[:, 2], rows[:, 3] = late_ms, publish_ms, waited
+    rows[:, 1], rows[:, 2], rows[:, 3] = late_ms, publish_ms, publish_ms
     return rows
 
 
@@ -35,12 +35,12 @@ def test_a_viewer_that_costs_nothing_holds_and_the_table_has_both() -> None:
 
 def test_a_call_that_waits_for_a_viewer_is_a_miss_however_few_there_are() -> None:
     rows = np.concatenate([rows_of(begin_s=0.0), rows_of(begin_s=1.0)])
-    rows[150:152, 2:4] = 40.0, 1
-    waited, publish, late = claims(STRETCHES, rows, ONCE)
-    assert (waited.value, waited.holds) == (2.0, False)
+    rows[150:152, 2:4] = 40.0
+    delayed, publish, late = claims(STRETCHES, rows, ONCE)
+    assert (delayed.value, delayed.holds) == (2.0, False)
     assert not publish.holds  # two in a hundred are its p99
     assert late.holds
-    rows[150:152, 3] = 0  # pushed aside by others
+    rows[150:152, 3] = 0.2  # pushed aside by others
     assert claims(STRETCHES, rows, ONCE)[0].holds
 
 
@@ -74,6 +74,8 @@ def test_the_node_publishes_at_its_rates_and_sees_a_publish_that_waits(
     monkeypatch.setattr(Bus, "publish", slow)
     rows = publish_until(ended)
     assert rows.shape == (60, len(COLUMNS))
-    assert waits(rows[19:20]) == 1
+    assert delays(rows[19:20], 0.0) == 1
+    assert rows[19, 3] >= 5.0
+    assert (rows[:, 3] <= rows[:, 2]).all()
     assert 4 <= rows[:, 4].sum() <= 14  # pictures: 30 of 230 messages a second
     assert (np.diff(rows[:, 0]) > 0).all()
