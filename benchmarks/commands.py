@@ -16,6 +16,7 @@ NAMES = {
     "bus": "selfcue.benchmarks.bus",
     "logs": "selfcue.benchmarks.logs",
     "sensors": "selfcue.benchmarks.sensors",
+    "stereo-quality": "selfcue.benchmarks.stereo_quality",
     "offline": "selfcue.benchmarks.offline",
     "viewers": "selfcue.benchmarks.viewers",
 }
