@@ -167,8 +167,8 @@ def _faults(steps: dict[str, list[Samples]], root: Path | None, rows: list[dict[
         goal=f"all of {tried}",
         value=float(found),
         holds=found == tried,
-        how=f"{len(tasks)} kinds, {seeds} seeds (voice: {4 * seeds}, moved: {max(1, seeds // 2)}); needs_s as declared by "
-        "each detector",
+        how=f"{len(tasks)} kinds, {seeds} seeds (voice: {4 * seeds}, moved: {max(1, seeds // 2)}); evidence as each "
+        "detector declares it",
     )
 
 
