@@ -22,9 +22,10 @@ class JumpWatch:
     """Most of the surroundings are elsewhere from one scan to the next, and soon again.
 
     The ranges by sector are compared with those of the scan before, after the turn (up to ``TURN_SECTORS`` of 10
-    degrees) that explains most. A sector has changed where its range did by more than ``STEP_M``, ``STEP_SHARE`` of
-    it, and ``TIMES_USUAL`` times what is usual of late: so a robot that drives fast is at no fault. One such change
-    may be a log that was cut, or a hand that moved the sensor; the fault is that they come again.
+    degrees) that explains most. A sector has changed where two of its three ranges did (one alone may have come to lie
+    between floor and wall), by more than ``STEP_M``, ``STEP_SHARE`` of it, and ``TIMES_USUAL`` times what is usual of
+    late: so a robot that drives fast is at no fault. One such change may be a log that was cut, or a hand that moved
+    the sensor; the fault is that they come again.
     """
 
     needs_s: ClassVar[Mapping[str, float]] = {"jumping": 1.0}
@@ -32,7 +33,7 @@ class JumpWatch:
     MOST_CHANGED, TIMES = 0.6, 2
 
     def __init__(self) -> None:
-        self._before: list[float] = []
+        self._before: list[list[float]] = []
         self._usual_m: deque[float] = deque(maxlen=_USUAL)
         self._jumps: deque[int] = deque(maxlen=self.TIMES)
         self._changed = 0.0
@@ -42,25 +43,26 @@ class JumpWatch:
         if not profile.total:
             return
         if self._before:
-            self._changed, step_m = self._least_change(np.array(self._before), profile.range_m)
+            self._changed, step_m = self._least_change(np.array(self._before), profile.ranges_m)
             if self._changed > self.MOST_CHANGED and len(self._usual_m) >= _USUAL // 2:
                 self._jumps.append(message.stamp_ns)
             elif math.isfinite(step_m):
                 self._usual_m.append(step_m)
-        self._before = profile.range_m.tolist()
+        self._before = profile.ranges_m.tolist()
 
     def _least_change(self, before: np.ndarray, now: np.ndarray) -> tuple[float, float]:
         """Return the share of sectors that changed and their middle change [m], after the turn that explains most."""
         usual_m = median(self._usual_m) if self._usual_m else 0.0
         least = (1.0, math.nan)
         for turn in range(-self.TURN_SECTORS, self.TURN_SECTORS + 1):
-            other = np.roll(before, turn)
-            both = np.isfinite(other) & np.isfinite(now)
+            other = np.roll(before, turn, axis=0)
+            both = np.isfinite(other[:, 0]) & np.isfinite(now[:, 0])
             if both.sum() < _COMMON:
                 return 0.0, math.nan  # too little in common to tell
             step_m = np.abs(now - other)[both]
             allowed_m = self.STEP_M + self.STEP_SHARE * np.minimum(now, other)[both] + self.TIMES_USUAL * usual_m
-            least = min(least, (float((step_m > allowed_m).mean()), float(np.median(step_m))))
+            changed = (step_m > allowed_m).sum(axis=1) >= 2
+            least = min(least, (float(changed.mean()), float(np.median(step_m))))
         return least
 
     def faults(self, now_ns: int) -> list[Fault]:
@@ -75,14 +77,14 @@ class JumpWatch:
 
     def meta(self) -> dict[str, Any]:
         return {
-            "before": [value if math.isfinite(value) else None for value in self._before],
+            "before": [row if math.isfinite(row[0]) else None for row in self._before],
             "usual_m": list(self._usual_m),
             "jumps": list(self._jumps),
             "changed": self._changed,
         }
 
     def load_meta(self, meta: dict[str, Any]) -> None:
-        self._before = [math.nan if value is None else value for value in meta["before"]]
+        self._before = [[math.nan] * 3 if row is None else row for row in meta["before"]]
         self._usual_m = deque(meta["usual_m"], maxlen=_USUAL)
         self._jumps = deque(meta["jumps"], maxlen=self.TIMES)
         self._changed = meta["changed"]

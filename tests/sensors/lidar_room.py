@@ -12,7 +12,7 @@ from selfcue.messages import PointCloud
 
 Floats = npt.NDArray[np.float64]
 HALF = np.array([4.0, 3.0, 0.5])
-COLUMNS = ((2.0, 1.5, 0.2), (-2.5, -1.0, 0.3), (-1.0, 2.2, 0.15))
+COLUMNS = ((3.3, 2.4, 0.2), (-3.2, -2.2, 0.3), (-1.0, 2.3, 0.15))
 PERIOD_NS = 100_000_000
 Break = Callable[[int, PointCloud, "Room"], PointCloud | None]
 

@@ -131,12 +131,12 @@ def test_detectors_that_were_saved_say_the_same(name: str) -> None:
 
 
 def test_a_profile_counts_by_sector() -> None:
-    points = np.array([[-1, -0.01, 0], [2, 0.1, 5], [3, 0.1, 5], [9, 0.1, 5], [0, 0, 0], [np.nan, 1, 1]], np.float32)
-    profile = ScanProfile.of(PointCloud(stamp_ns=0, points=points, intensity=np.zeros(6, np.float32)))
-    assert profile.counts.tolist() == [1] + [0] * 17 + [3] + [0] * 17
-    assert profile.range_m[SECTORS // 2] == pytest.approx(3.0, abs=0.01)
-    assert np.isnan(profile.range_m[0])
-    assert profile.total == 4
+    points = np.array([[-1, -0.01, 0], *([r, 0.1, 5] for r in range(1, 7)), [0, 0, 0], [np.nan, 1, 1]], np.float32)
+    profile = ScanProfile.of(PointCloud(stamp_ns=0, points=points, intensity=np.zeros(9, np.float32)))
+    assert profile.counts.tolist() == [1] + [0] * 17 + [6] + [0] * 17
+    assert profile.ranges_m[SECTORS // 2] == pytest.approx([4.0, 4.0, 5.0], abs=0.02)
+    assert np.isnan(profile.ranges_m[0]).all()
+    assert profile.total == 7
     nothing = PointCloud(stamp_ns=0, points=np.zeros((0, 3), np.float32), intensity=np.zeros(0, np.float32))
     assert ScanProfile.of(nothing).total == 0
     assert hear(LIDAR.make(), [nothing]) == []
