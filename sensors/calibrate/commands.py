@@ -167,6 +167,24 @@ def imu_camera(
     return _told(outcome, as_json=as_json)
 
 
+@app.command("from-kalibr")
+def from_kalibr(
+    chain: Annotated[Path, typer.Argument(help="Kalibr's camchain.yaml.")],
+    out: Annotated[Path, typer.Option(help="Folder for left.yaml and right.yaml, or one file for each camera.")],
+    force: _Force = False,
+) -> None:
+    """Write what Kalibr found as ROS's camera_info files; two cameras with their rectification."""
+    from selfcue.sensors.calibrate.report import OutFolder
+    from selfcue.sensors.calibration import write_camera_info
+    from selfcue.sensors.kalibr import kalibr_infos
+
+    infos = kalibr_infos(chain)
+    folder = OutFolder(out, [f"{name}.yaml" for name in infos], force=force)
+    for name, info in infos.items():
+        write_camera_info(folder.path(f"{name}.yaml"), info)
+        typer.echo(f"{out / name}.yaml: {info.width} x {info.height} px, {info.distortion_model}")
+
+
 def _board(squares: str, square_mm: float, marker_mm: float, dictionary: str, *, legacy: bool) -> Board:
     from selfcue.sensors.calibrate.board import Board as Made
 

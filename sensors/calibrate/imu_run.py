@@ -146,6 +146,7 @@ def _write(path: Path, solution: ImuSolution, info: CameraInfo, *, known: bool) 
     transform[:3, :3] = solution.rotation
     if known:
         transform[:3, 3] = solution.place
+    plain = info.distortion_model == "plumb_bob" and not any(info.d[4:])  # Kalibr's radtan has no third radial term
     camera: dict[str, Any] = {
         "T_cam_imu": transform.tolist(),
         "timeshift_cam_imu": solution.offset_s,  # t_imu = t_cam + shift
@@ -153,8 +154,9 @@ def _write(path: Path, solution: ImuSolution, info: CameraInfo, *, known: bool) 
         "gyro_bias_rad_s": solution.gyro_bias.tolist(),
         "resolution": [info.width, info.height],
         "intrinsics": [info.k[0], info.k[4], info.k[2], info.k[5]],
-        "distortion_model": info.distortion_model,
-        "distortion_coeffs": list(info.d),
+        "camera_model": "pinhole",
+        "distortion_model": "radtan" if plain else info.distortion_model,
+        "distortion_coeffs": list(info.d[:4] if plain else info.d),
     }
     path.write_text(yaml.safe_dump({"cam0": camera}, sort_keys=False, default_flow_style=None))
 

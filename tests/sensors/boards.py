@@ -32,20 +32,30 @@ class BoardCamera:
         offsets = (np.arange(_FINER) - (_FINER - 1) / 2) / _FINER
         x, y = ((np.arange(n)[:, None] + offsets).ravel() for n in (lens.width, lens.height))
         fine = np.stack(np.meshgrid(x, y), axis=-1)
-        rays = lens.rays(fine.reshape(-1, 2)).reshape(fine.shape)
-        self._rays = np.concatenate([rays, np.ones((*rays.shape[:2], 1))], axis=-1).astype(np.float64)
+        rays = lens.rays(fine.reshape(-1, 2)).reshape(fine.shape).astype(np.float32)
+        self._x, self._y = np.ascontiguousarray(rays[..., 0]), np.ascontiguousarray(rays[..., 1])
 
     def shoot(self, pose: Floats, *, noise: float = 1.0, seed: int = 0, blur_px: float = 0.0) -> Pixels:
         """Return (H, W) uint8; ``pose`` (6,) is the board's rotation vector and translation [m] in the camera."""
-        turn = cv2.Rodrigues(np.asarray(pose[:3], dtype=np.float64))[0]
+        turn: Floats = np.asarray(cv2.Rodrigues(np.asarray(pose[:3], dtype=np.float64))[0], dtype=np.float64)
         normal, origin = turn[:, 2], np.asarray(pose[3:], dtype=np.float64)
-        along = self._rays @ normal
+        scale = _TEXTURE_PX / self.board.square_m
         with np.errstate(divide="ignore", invalid="ignore"):
-            hit = self._rays * (origin @ normal / along)[..., None] - origin
-        on_board = (hit @ turn[:, :2]) / self.board.square_m * _TEXTURE_PX  # texture pixels from the board's corner
-        behind = (origin @ normal / along) <= 0
-        u, v = (np.where(behind, -1e4, on_board[..., i] + _TEXTURE_PX - 0.5).astype(np.float32) for i in (0, 1))
-        fine = cv2.remap(self._texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=128.0)
+            depth = float(origin @ normal) / self._along(normal)
+        behind = depth <= 0
+        # Texture pixels from the board's corner.
+        u, v = (
+            np.where(behind, -1e4, (depth * self._along(scale * axis)) + (_TEXTURE_PX - 0.5 - scale * (origin @ axis)))
+            for axis in (turn[:, 0], turn[:, 1])
+        )
+        fine = cv2.remap(
+            self._texture,
+            u.astype(np.float32),
+            v.astype(np.float32),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=128.0,
+        )
         height, width = self.lens.height, self.lens.width
         picture = fine.reshape(height, _FINER, width, _FINER).mean(axis=(1, 3))
         if blur_px:
@@ -53,6 +63,12 @@ class BoardCamera:
         noisy = 20.0 + 0.8 * picture + np.random.default_rng(seed).normal(0.0, noise, picture.shape)
         pixels: Pixels = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
         return pixels
+
+    def _along(self, axis: Floats) -> npt.NDArray[np.float32]:
+        """Return each ray's part along ``axis`` (3,); rays have z = 1."""
+        x, y, z = (np.float32(part) for part in axis)
+        part: npt.NDArray[np.float32] = x * self._x + y * self._y + z
+        return part
 
 
 def poses(lens: Lens, count: int, *, seed: int = 0, board: Board = BOARD, fill: float = 0.55) -> Iterator[Floats]:

@@ -37,7 +37,9 @@ def test_its_code_rectifies_both_eyes(page: str, tmp_path: Path) -> None:
 def test_its_commands_and_options_exist(page: str) -> None:
     group: Any = get_command(app)
     shown = re.findall(r"^selfcue calibrate (\S+) (.*)$", page, re.MULTILINE)
-    assert {name for name, _ in shown} == {"board", "camera", "stereo", "imu-camera"} == set(group.commands)
+    assert (
+        {name for name, _ in shown} == {"board", "camera", "stereo", "imu-camera", "from-kalibr"} == set(group.commands)
+    )
     for name, words in shown:
         options = {option for parameter in group.commands[name].params for option in parameter.opts}
         assert set(re.findall(r"--[\w-]+", words)) <= options

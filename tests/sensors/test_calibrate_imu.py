@@ -25,6 +25,7 @@ from selfcue.sensors.calibrate.imu_run import judge
 from selfcue.sensors.calibrate.turning import GyroTurns, matrices, vectors
 from selfcue.sensors.calibrate.verdict import BAD, GOOD, Verdict
 from selfcue.sensors.calibration import write_camera_info
+from selfcue.sensors.kalibr import read_kalibr
 from selfcue.sensors.lens import Lens
 from tests.sensors.boards import BoardCamera
 
@@ -213,6 +214,10 @@ def test_from_a_log_to_a_file(log: Path, tmp_path: Path) -> None:
     report = json.loads(done.stdout)
     assert report["verdict"]["level"] != BAD, report["verdict"]
     assert sorted(path.name for path in out.iterdir()) == ["imu_camera.yaml", "report.json", "report.png"]
+    (read,) = read_kalibr(out / "imu_camera.yaml")
+    assert read.lens.parameters == pytest.approx(LENS.parameters)
+    assert read.from_imu is not None
+    np.testing.assert_allclose(read.from_imu.matrix[:3, :3], report["rotation"], atol=1e-9)
     camera = yaml.safe_load((out / "imu_camera.yaml").read_text())["cam0"]
     assert off_deg(np.array(camera["T_cam_imu"])[:3, :3]) < 0.3
     assert camera["timeshift_cam_imu"] == pytest.approx(OFFSET_S, abs=1e-3)
