@@ -9,6 +9,7 @@ from typing import Any
 
 from selfcue.benchmarks.camera_faults import camera_faults
 from selfcue.benchmarks.imu_faults import imu_faults
+from selfcue.benchmarks.lidar_faults import lidar_faults
 from selfcue.benchmarks.result import BenchResult, Claim
 from selfcue.benchmarks.sensors_audio import measure_audio
 from selfcue.errors import MissingDependencyError
@@ -50,6 +51,11 @@ def _inertial(quick: bool) -> Part:
     return [row.as_row() for row in rows], claims, []
 
 
+def _lidars(quick: bool) -> Part:
+    rows, claims, notes = lidar_faults(quick=quick)
+    return [row.as_row() for row in rows], claims, notes
+
+
 def _sound(quick: bool) -> Part:
     rows, claims, notes = measure_audio(quick=quick)
     faults = [
@@ -68,4 +74,9 @@ def _sound(quick: bool) -> Part:
     return faults, claims, notes
 
 
-PARTS: dict[str, Callable[[bool], Part]] = {"cameras": _cameras, "inertial units": _inertial, "sound": _sound}
+PARTS: dict[str, Callable[[bool], Part]] = {
+    "cameras": _cameras,
+    "inertial units": _inertial,
+    "lidars": _lidars,
+    "sound": _sound,
+}

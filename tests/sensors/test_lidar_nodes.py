@@ -12,7 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
+from selfcue.benchmarks.lidar_faults import flight
+from selfcue.benchmarks.lidar_room import Room
 from selfcue.config.decode import decode
 from selfcue.errors import BadInputError
 from selfcue.messages import Imu, LaserScan, Message, Odometry, PointCloud
@@ -20,10 +23,10 @@ from selfcue.sensors.lidar.chain import Step, apply_steps
 from selfcue.sensors.lidar.filter_node import LidarFilterNode, LidarFilterParams
 from selfcue.sensors.lidar.node import LidarNode, LidarParams
 from selfcue.sensors.lidar.voxel import voxel_filter
+from selfcue.sensors.trust_node import TrustParams
 from selfcue.testing import LoopSystem
 from tests.sensors.fake_rplidar import FakeScanner, turn
 from tests.sensors.lidar_packets import there, vlp16_stream
-from tests.sensors.lidar_room import Room
 from tests.sensors.test_lidar_processing import skewed, turned
 from tests.sensors.test_lidar_udp import capture, free_port
 
@@ -179,7 +182,7 @@ def test_a_cloud_goes_through_the_configured_chain(tmp_path: Path) -> None:
 
 def test_a_filter_that_was_saved_goes_on_alike(tmp_path: Path) -> None:
     params = decode(CHAIN, LidarFilterParams)
-    clouds = list(Room(1).flight(6))
+    clouds = list(flight(Room(1), 6))
 
     def play(loop: LoopSystem, some: list[PointCloud]) -> list[PointCloud]:
         for cloud in some:
@@ -280,3 +283,13 @@ def test_steps_keep_or_leave_the_ground() -> None:
     assert len(ground.points) > 100
     voxels = apply_steps(cloud, [Step("voxel", size_m=0.3)], rng)
     assert np.array_equal(voxels.points, voxel_filter(cloud, 0.3).points)
+
+
+def test_the_launch_file_of_the_page_is_one() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "sensors_lidar.md").read_text().split("```yaml\n")[1].split("```")[0]
+    nodes = {node["name"]: node for node in yaml.safe_load(text)["processes"]["body"]}
+    lidar = decode(nodes["lidar"]["params"], LidarParams)
+    assert LidarNode("lidar", lidar).driver().name == "lidar udp://0.0.0.0:7502"
+    chain = decode(nodes["near"]["params"], LidarFilterParams)
+    assert [step.do for step in chain.steps] == ["body", "range", "ground", "voxel"]
+    assert decode(nodes["lidar_watch"]["params"], TrustParams).sensor == "lidar"

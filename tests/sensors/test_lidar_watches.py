@@ -3,70 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
+from selfcue.benchmarks.lidar_faults import BROKEN_FROM, FAULTS, flight, hear, lidar_faults
+from selfcue.benchmarks.lidar_room import PERIOD_NS, Room
 from selfcue.messages import PointCloud, Trust
-from selfcue.sensors.lidar.cloud import choose, with_points
 from selfcue.sensors.lidar.scan_profile import SECTORS, ScanProfile
 from selfcue.sensors.lidar.watches import LIDAR, lidar_watches
 from selfcue.sensors.readers import open_log
 from selfcue.sensors.trust_node import TrustNode, TrustParams
-from selfcue.sensors.watch import Fault, Watch
 from selfcue.testing import LoopSystem
-from tests.sensors.lidar_room import PERIOD_NS, Break, Room
-
-BROKEN_FROM = 60
-
-
-def empty(k: int, cloud: PointCloud, room: Room) -> PointCloud:
-    return choose(cloud, np.arange(4))
-
-
-def frozen(k: int, cloud: PointCloud, room: Room) -> PointCloud:
-    return msgspec.structs.replace(Room(3).scan(BROKEN_FROM), stamp_ns=cloud.stamp_ns)
-
-
-def sector(k: int, cloud: PointCloud, room: Room) -> PointCloud:
-    return choose(cloud, np.abs(np.arctan2(cloud.points[:, 1], cloud.points[:, 0]) - 1.0) > 0.5)
-
-
-def blinded(k: int, cloud: PointCloud, room: Room) -> PointCloud:
-    near = np.arctan2(cloud.points[:, 1], cloud.points[:, 0]) > -0.3
-    lengths = np.linalg.norm(cloud.points, axis=1, keepdims=True)
-    return with_points(cloud, np.where(near[:, None], cloud.points / lengths * 0.15, cloud.points))
-
-
-def jumping(k: int, cloud: PointCloud, room: Room) -> PointCloud:
-    return room.scan(k, aside=np.array([-2.0, 1.0, 0.0]) * (-1) ** (k // 6), turned=1.3) if k % 3 == 0 else cloud
-
-
-def rate(k: int, cloud: PointCloud, room: Room) -> PointCloud | None:
-    return None if k % 3 == 0 else cloud
-
-
-FAULTS: dict[str, tuple[Break, float]] = {
-    "empty": (empty, 0.3),
-    "frozen": (frozen, 0.3),
-    "sector": (sector, 0.5),
-    "blinded": (blinded, 0.5),
-    "jumping": (jumping, 1.0),
-    "rate": (rate, 1.0),
-}
-
-
-def hear(watches: list[Watch[Any]], clouds: Iterable[PointCloud]) -> list[tuple[int, Fault]]:
-    found = []
-    for cloud in clouds:
-        for watch in watches:
-            watch.update(cloud)
-        found += [(cloud.stamp_ns, fault) for watch in watches for fault in watch.faults(cloud.stamp_ns)]
-    return found
 
 
 def test_every_fault_says_how_long_it_takes() -> None:
@@ -80,7 +30,7 @@ def test_a_fault_is_found_in_time_and_over_when_it_is(name: str, seed: int) -> N
     fault, needs_s = FAULTS[name]
     room = Room(seed)
     watches = lidar_watches()
-    found = hear(watches, room.flight(BROKEN_FROM + 25, BROKEN_FROM, fault))
+    found = hear(watches, flight(room, BROKEN_FROM + 25, fault))
     mine = [stamp_ns for stamp_ns, one in found if one.name == name]
     assert mine, f"only {sorted({one.name for _, one in found})}"
     after_s = (mine[0] - BROKEN_FROM * PERIOD_NS) * 1e-9
@@ -96,12 +46,12 @@ def test_a_fault_is_found_in_time_and_over_when_it_is(name: str, seed: int) -> N
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_minute_of_clean_flight_raises_nothing(seed: int) -> None:
-    assert hear(lidar_watches(), Room(seed).flight(600)) == []
+    assert hear(lidar_watches(), flight(Room(seed), 600)) == []
 
 
 @pytest.mark.long
 def test_ten_minutes_of_clean_flight_raise_nothing() -> None:
-    assert hear(lidar_watches(), Room(7).flight(6000)) == []
+    assert hear(lidar_watches(), flight(Room(7), 6000)) == []
 
 
 @pytest.mark.parametrize(
@@ -119,7 +69,7 @@ def test_recorded_turns_raise_nothing(data: Callable[[str], Path], folder: str, 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_detectors_that_were_saved_say_the_same(name: str) -> None:
-    clouds = list(Room(2).flight(BROKEN_FROM + 20, BROKEN_FROM, FAULTS[name][0]))
+    clouds = list(flight(Room(2), BROKEN_FROM + 20, FAULTS[name][0]))
     whole = hear(lidar_watches(), clouds)
     watches = lidar_watches()
     first = hear(watches, clouds[: BROKEN_FROM + 2])
@@ -145,10 +95,16 @@ def test_a_profile_counts_by_sector() -> None:
 def test_the_trust_node_speaks_for_a_lidar(tmp_path: Path) -> None:
     loop = LoopSystem(tmp_path)
     loop.add(TrustNode("trust", TrustParams(sensor="lidar", topic="lidar/points", cue="lidar")))
-    for cloud in Room(0).flight(BROKEN_FROM + 20, BROKEN_FROM, sector):
+    for cloud in flight(Room(0), BROKEN_FROM + 20, FAULTS["sector"][0]):
         loop.feed("lidar/points", cloud)
         loop.tick(cloud.stamp_ns + 1)
     said: list[Trust] = loop.published("trust/lidar")
     assert [one.level for one in said][-1] == "suspect"
     assert said[-1].reason == "sector"
     assert {one.level for one in said if one.stamp_ns < BROKEN_FROM * PERIOD_NS} == {"ok"}
+
+
+def test_the_table_of_faults_holds_what_it_claims() -> None:
+    rows, claims, _ = lidar_faults(quick=True)
+    assert [row.fault.partition(":")[0] for row in rows][: len(FAULTS)] == list(FAULTS)
+    assert [claim.id for claim in claims if claim.holds] == ["lidar-faults", "lidar-alarms"]

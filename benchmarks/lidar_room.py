@@ -1,9 +1,8 @@
-"""What a LiDAR sees in a room of flat walls and round columns, computed ray by ray; and what a broken one sees."""
+"""What a LiDAR sees in a room of flat walls and round columns, computed ray by ray."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,6 @@ Floats = npt.NDArray[np.float64]
 HALF = np.array([4.0, 3.0, 0.5])
 COLUMNS = ((3.3, 2.4, 0.2), (-3.2, -2.2, 0.3), (-1.0, 2.3, 0.15))
 PERIOD_NS = 100_000_000
-Break = Callable[[int, PointCloud, "Room"], PointCloud | None]
 
 
 class Room:
@@ -28,7 +26,7 @@ class Room:
         flat = np.cos(up)
         self._beams = np.stack([flat * np.cos(round_), flat * np.sin(round_), np.sin(up)], axis=-1).reshape(-1, 3)
 
-    def ranges(self, place: Floats, beams: Floats) -> Floats:
+    def _ranges(self, place: Floats, beams: Floats) -> Floats:
         with np.errstate(divide="ignore"):
             walls = np.where(beams == 0.0, np.inf, (np.sign(beams) * HALF - place) / beams)
         found = walls.min(axis=1)
@@ -49,17 +47,7 @@ class Room:
         place = np.clip(place + self._rng.normal(0, 0.01, 3), -0.9 * HALF, 0.9 * HALF)
         yaw = 1.8 * math.sin(0.4 * t) + 0.5 * math.sin(1.7 * t) + turned
         turn = np.array([[math.cos(yaw), -math.sin(yaw), 0], [math.sin(yaw), math.cos(yaw), 0], [0, 0, 1]])
-        ranges = self.ranges(place, self._beams @ turn.T) + self._rng.normal(0, 0.02, len(self._beams))
+        ranges = self._ranges(place, self._beams @ turn.T) + self._rng.normal(0, 0.02, len(self._beams))
         points = (self._beams * ranges[:, None]).astype(np.float32)
         keep = self._rng.random(len(points)) > 0.02
         return PointCloud(stamp_ns=k * PERIOD_NS, points=points[keep], intensity=np.ones(int(keep.sum()), np.float32))
-
-    def flight(self, count: int, broken_from: int = 1 << 30, fault: Break | None = None) -> Iterator[PointCloud]:
-        """Yield ``count`` turns, those from ``broken_from`` on as ``fault`` leaves them."""
-        for k in range(count):
-            cloud: PointCloud | None = self.scan(k)
-            if fault is not None and k >= broken_from:
-                assert cloud is not None
-                cloud = fault(k, cloud, self)
-            if cloud is not None:
-                yield cloud
