@@ -72,7 +72,7 @@ def xio(data: Path) -> Recording:
 def dsads(data: Path) -> Iterator[Recording]:
     """Yield the five worn units of two people, each activity by itself (2.5 minutes at 25 Hz)."""
     for subject in DSADS_SUBJECTS:
-        with np.load(data / "har_dsads_5imu" / f"{subject}.npz") as held:
+        with np.load(data / "har_dsads_5imu" / f"{subject}.npz", allow_pickle=False) as held:
             signals = (held["signals"] * held["scale"]).reshape(19, -1, 5, 6)
             names, labels = [str(name) for name in held["devices"]], [str(name) for name in held["label_names"]]
         stamps = np.arange(signals.shape[1], dtype=np.int64) * 40_000_000
@@ -85,7 +85,7 @@ def dsads(data: Path) -> Iterator[Recording]:
 def gait(data: Path) -> Iterator[Recording]:
     """Yield the trials of three worn units (50 Hz) in which no packet was lost."""
     for path in sorted((data / "har_gait_3imu").glob("s*.npz")):
-        with np.load(path) as held:
+        with np.load(path, allow_pickle=False) as held:
             signals, measured, trials = held["signals"], held["measured"], held["trial"]
         for trial in np.unique(trials):
             rows = trials == trial
@@ -101,7 +101,7 @@ def gait(data: Path) -> Iterator[Recording]:
 def phone_watch(data: Path) -> Iterator[Recording]:
     """Yield the trials of phone and watch (50 Hz after resampling, about 11 s each)."""
     for path in sorted((data / "har_phone_watch").glob("s*.npz")):
-        with np.load(path) as held:
+        with np.load(path, allow_pickle=False) as held:
             signals, trials = held["signals"], held["trial"]
         for trial in np.unique(trials):
             for device, name in enumerate(("phone", "watch")):
