@@ -22,7 +22,7 @@ from selfcue.sim.sensors.odometry import OdometrySensor
 from selfcue.sim.sensors.stereo import LEFT_FRAME, RIGHT_FRAME, StereoCamera, camera_info
 from selfcue.sim.sensors.truth import TruthSensor
 from selfcue.sim.worlds.ground_plan import clearance, free_points
-from selfcue.sim.worlds.room import make_room
+from selfcue.sim.worlds.make import make_world
 from selfcue.sim.worlds.world import World
 from selfcue.state import State
 
@@ -53,7 +53,7 @@ class DroneNode(ClockOwner):
         params.check()
         self._clockwork = Clockwork.of(params)
         self._link = link
-        self.world: World = make_room(params.seed, params.world)
+        self.world: World = make_world(params.seed, params.surroundings)
         stage = Stage(self.world)
         seed = params.seed
         self._drone = Drone(self.world, params.body, stream(seed, "gust"))

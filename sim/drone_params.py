@@ -16,6 +16,9 @@ from selfcue.sim.sensors.inertial import ImuNoise
 from selfcue.sim.sensors.lidar import LidarSettings
 from selfcue.sim.sensors.odometry import OdometryNoise
 from selfcue.sim.sensors.stereo import CameraNoise
+from selfcue.sim.worlds.forest import ForestSettings
+from selfcue.sim.worlds.make import WorldKind, WorldSettings
+from selfcue.sim.worlds.passage import PassageSettings
 from selfcue.sim.worlds.room import RoomSettings
 
 
@@ -69,7 +72,8 @@ class DroneParams:
         start: where it begins; None draws a place from the seed.
         start_clearance_m: least free distance around a drawn place.
         command_timeout_s: a command older than this means hover.
-        world: the room.
+        place: which world it flies in.
+        world: the room, where it is one. passage, forest: the same of the other worlds.
         body: the quadrotor.
         stereo: the camera rig.
         lidar: the LiDAR.
@@ -91,7 +95,10 @@ class DroneParams:
     start: StartPose | None = None
     start_clearance_m: float = 0.6
     command_timeout_s: float = 0.5
+    place: WorldKind = "room"
     world: RoomSettings = field(default_factory=RoomSettings)
+    passage: PassageSettings = field(default_factory=PassageSettings)
+    forest: ForestSettings = field(default_factory=ForestSettings)
     body: BodySettings = field(default_factory=BodySettings)
     stereo: StereoSettings = field(default_factory=StereoSettings)
     lidar: LidarSettings = field(default_factory=LidarSettings)
@@ -99,6 +106,12 @@ class DroneParams:
     corridor: CorridorConfig = field(default_factory=CorridorConfig)
     faults: tuple[Fault, ...] = ()
     renderer: RendererKind = "rays"
+
+    @property
+    def surroundings(self) -> WorldSettings:
+        """Settings of the world that ``place`` names."""
+        kinds: dict[WorldKind, WorldSettings] = {"room": self.world, "passage": self.passage, "forest": self.forest}
+        return kinds[self.place]
 
     def check(self) -> None:
         """Raise BadInputError with one line where a value cannot be used."""
@@ -108,15 +121,15 @@ class DroneParams:
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0.0):
                 raise BadInputError(f"{name} {getattr(self, name)} is not usable; give a number above 0")
         noise = self.noise
-        parts: list[_Checkable] = [self.world, self.body, self.stereo, self.lidar, *self.faults]
+        parts: list[_Checkable] = [self.surroundings, self.body, self.stereo, self.lidar, *self.faults]
         parts += [noise.camera, noise.imu, noise.odometry]
         for part in parts:
             part.check()
-        radius, height = self.body.radius_m, self.world.size_m[2]
+        radius, height = self.body.radius_m, self.surroundings.size_m[2]
         if not radius < self.altitude_m < height - radius:
             raise BadInputError(
-                f"altitude_m {self.altitude_m:g} does not fit a body of radius {radius:g} m in a room {height:g} m "
-                f"high; give {radius:g} to {height - radius:g} m"
+                f"altitude_m {self.altitude_m:g} does not fit a body of radius {radius:g} m in a {self.place} "
+                f"{height:g} m high; give {radius:g} to {height - radius:g} m"
             )
 
 
