@@ -6,6 +6,7 @@ would end every stream. So it is done only while no microphone of this process i
 
 from __future__ import annotations
 
+import atexit
 import fnmatch
 import re
 import threading
@@ -53,7 +54,7 @@ def input_devices() -> list[InputDevice]:
     Raises:
         MissingDependencyError: sounddevice or PortAudio (Debian: libportaudio2) is not installed, or does not start.
     """
-    sounddevice = require("sounddevice", extra="audio")
+    sounddevice = _library()
     with _LIBRARY:
         try:
             if not _open_streams:
@@ -76,6 +77,24 @@ def input_devices() -> list[InputDevice]:
             for number, one in enumerate(found)
             if one["max_input_channels"] > 0
         ]
+
+
+def _library() -> Any:
+    """Return sounddevice, told to leave PortAudio alone at the end of the process where a stream of it hangs.
+
+    sounddevice ends PortAudio when Python ends, which closes every stream; with one that hangs in a dead sound server
+    the process would never end.
+    """
+    sounddevice = require("sounddevice", extra="audio")
+    atexit.unregister(sounddevice._exit_handler)
+    atexit.unregister(_end)
+    atexit.register(_end, sounddevice)
+    return sounddevice
+
+
+def _end(sounddevice: Any) -> None:
+    if not _open_streams:
+        sounddevice._exit_handler()
 
 
 def choose(devices: Sequence[InputDevice], source: str) -> InputDevice:
@@ -121,7 +140,7 @@ def open_stream(device: InputDevice, **settings: Any) -> Any:
         BadInputError: the device cannot record so (rate, channels, format).
         MissingDependencyError: it is busy or does not start.
     """
-    sounddevice = require("sounddevice", extra="audio")
+    sounddevice = _library()
     with _LIBRARY:
         stream = None
         try:

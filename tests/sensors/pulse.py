@@ -92,6 +92,13 @@ class Pulse:
         command = ["paplay", "--device=vmic", *([f"--channel-map={FOUR}"] if channels == 4 else []), str(path)]
         return subprocess.Popen(command, env={**os.environ, **self.environment}, stderr=subprocess.DEVNULL)
 
+    def kill(self) -> None:
+        """End the daemon as a crash would."""
+        self._hush()
+        if self._daemon is not None:
+            self._daemon.kill()
+            self._daemon.wait(10)
+
     def stop(self) -> None:
         self._hush()
         if self._daemon is not None:

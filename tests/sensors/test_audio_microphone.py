@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import threading
 import time
 import wave
@@ -174,6 +176,50 @@ def test_settings_that_cannot_be_met_and_absence_are_told_apart(daemon):
     with pytest.raises(MissingDependencyError):  # no sink, no sound
         Microphone(MicrophoneConfig("default", rate_hz=pulse.RATE_HZ, first_sample_s=0.3)).open()
     assert any(device.source == "default" for device in Microphone.find())
+
+
+SERVER_DIES = """
+import os, sys, time
+from pathlib import Path
+from selfcue.sensors.audio.microphone import Microphone, MicrophoneConfig
+from selfcue.sensors.connection import ConnectionConfig
+from selfcue.sensors.sensor_thread import SensorThread
+from tests.sensors.pulse import RATE_HZ, Pulse
+
+server = Pulse(Path(sys.argv[1]))
+os.environ.update(server.environment)
+server.start()
+server.plug()
+config = ConnectionConfig(first_wait_s=0.05, most_wait_s=0.2, hung_after_s=0.5)
+thread = SensorThread(lambda: Microphone(MicrophoneConfig("default", rate_hz=RATE_HZ)), time.time_ns, config)
+
+def until(condition):
+    end_s = time.monotonic() + 20
+    while not condition():
+        thread.take(0.05)
+        assert time.monotonic() < end_s, thread.status()
+
+thread.start()
+until(lambda: thread.status().readings > 10)
+server.kill()
+until(lambda: thread.status().state == "waiting")
+server.start()
+server.plug()
+until(lambda: thread.status().state == "up")
+until(lambda: thread.status().age_s < 0.5)
+print("came back", thread.status().reconnects, flush=True)
+thread.stop()
+server.stop()
+"""
+
+
+@pytest.mark.slow
+def test_a_sound_server_that_dies_is_survived_and_the_process_still_ends(daemon, tmp_path, pytestconfig):
+    """In a process of its own, for a call into the dead server's plug-in never returns."""
+    command = [sys.executable, "-c", SERVER_DIES, str(tmp_path)]
+    done = subprocess.run(command, cwd=pytestconfig.rootpath, capture_output=True, text=True, timeout=50, check=False)
+    assert "came back 1" in done.stdout, done.stderr[-2000:]
+    assert done.returncode == 0
 
 
 @pytest.mark.slow
