@@ -15,6 +15,7 @@ from selfcue.sensors.calibrate.board import Board
 from selfcue.sensors.calibrate.collect import CollectConfig, Collector, Frame
 from selfcue.sensors.calibrate.coverage import coverage
 from selfcue.sensors.calibrate.finder import BoardFinder, BoardView
+from selfcue.sensors.calibrate.models import judge_model
 from selfcue.sensors.calibrate.picture import draw_camera, draw_stereo
 from selfcue.sensors.calibrate.rectify import undistorted_info
 from selfcue.sensors.calibrate.report import OutFolder, lens_report, stereo_report, told
@@ -89,7 +90,7 @@ def calibrate_camera(
             break
     views = _usable(collector)
     solution = solve_lens(views, finder.points, config.model)
-    verdict = Verdict(judge_lens(solution, coverage(solution.views)))
+    verdict = Verdict((*judge_lens(solution, coverage(solution.views)), judge_model(solution, finder.points)))
     draw_camera(solution, verdict.level, out.path("report.png"))
     report = {"kind": "camera", "board": str(config.board), "verdict": verdict.as_dict(),
               "pictures": dict(collector.counts), **lens_report(solution)}  # fmt: skip
@@ -136,6 +137,8 @@ def calibrate_stereo(
         (
             *judge_lens(solution.left, coverage(solution.left.views), side="left"),
             *judge_lens(solution.right, coverage(solution.right.views), side="right"),
+            judge_model(solution.left, finder.points, side="left"),
+            judge_model(solution.right, finder.points, side="right"),
             *_judge_pair(solution),
         )
     )

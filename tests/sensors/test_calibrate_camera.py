@@ -20,6 +20,7 @@ from selfcue.sensors.calibrate.collect import CollectConfig, Collector, Frame
 from selfcue.sensors.calibrate.commands import app
 from selfcue.sensors.calibrate.coverage import coverage
 from selfcue.sensors.calibrate.finder import BoardFinder, BoardView
+from selfcue.sensors.calibrate.models import judge_model
 from selfcue.sensors.calibrate.solve import LensSolution, solve_lens
 from selfcue.sensors.calibrate.verdict import BAD, GOOD, USABLE, Verdict, judge_lens
 from selfcue.sensors.calibration import read_camera_info
@@ -280,6 +281,46 @@ def test_views_that_are_all_alike_do_not_determine_a_lens() -> None:
     assert verdict.level == BAD
     assert any(line.startswith("BAD: tilt of a quarter of the views [deg]") for line in verdict.mends())
     assert any(line.startswith("BAD: focal length uncertain by [%]") for line in verdict.mends())
+
+
+def nonsense(kind: str, i: int) -> BoardView:
+    """A view that no board gives, of one ``kind`` of nonsense."""
+    rng, points = np.random.default_rng(i), BOARD.corners[:, :2]
+    pixels = {
+        "noise": rng.uniform(0, 480, points.shape),
+        "one point": np.tile(rng.uniform(0, 480, 2), (len(points), 1)),
+        "one row": 1000 * points * [1.0, 0.0] + 50.0,
+        "always square": rng.uniform(500, 1500) * points + rng.uniform(0, 100, 2),
+        "mirrored": points * [-1000.0, 1000.0] + [400.0, 50.0] + rng.normal(0, 0.1, points.shape),
+        "from afar": points @ rng.normal(0, 1000, (2, 2)) + 200,
+    }[kind]
+    return BoardView(str(i), 0, 480, 360, np.arange(len(points)), pixels, 30.0, 1.5)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("model", list(LENSES))
+@pytest.mark.parametrize("kind", ["noise", "one point", "one row", "always square", "mirrored", "from afar"])
+def test_nonsense_is_refused_or_bad(kind: str, model: str) -> None:
+    views = [nonsense(kind, i) for i in range(6)]
+    try:
+        solution = solve_lens(views, BOARD.corners, model)
+    except BadInputError as error:
+        level = str(error)
+    else:
+        level = judged(solution).level
+    assert level == BAD or "do not determine a lens" in level
+
+
+def test_a_model_that_does_not_fit_the_lens_is_not_good(shots: Callable[[str], list[Pixels]]) -> None:
+    finder, views = BoardFinder(BOARD), views_of(shots("equidistant"))
+    wrong = solve_lens(views, finder.points, "plumb_bob")
+    assert wrong.rejected  # what it cannot fit
+    assert judge_model(wrong, finder.points).level == BAD
+    assert "use --model equidistant: " in judge_model(wrong, finder.points).mend
+    right = solve_lens(views, finder.points, "equidistant")
+    assert judge_model(right, finder.points).level == GOOD
+    simple = solve_lens(views_of(shots("plumb_bob")), finder.points, "plumb_bob")
+    assert judge_model(simple, finder.points).level == GOOD
 
 
 def test_sheets_to_print_have_their_true_size(tmp_path: Path) -> None:
