@@ -1,4 +1,4 @@
-"""Network captures of LiDARs as a source of messages: Ouster with its metadata beside, Velodyne VLP-16."""
+"""Network captures of LiDARs as a source of messages: Ouster with its metadata beside, Velodyne."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from selfcue.sensors.lidar.ouster import OusterScans
 from selfcue.sensors.lidar.ouster_metadata import OusterMetadata, beside, read_metadata
 from selfcue.sensors.lidar.ouster_packet import IMU_BYTES, OusterFormat, decode_imu
 from selfcue.sensors.lidar.pcap import Capture, Datagram, is_pcap
+from selfcue.sensors.lidar.velodyne_models import VLP16, model_of, packets_cloud
 from selfcue.sensors.streams import Stream, StreamReader
 
 POINTS, SECOND, IMU = "lidar/points", "lidar/points/second", "lidar/imu"
@@ -40,7 +41,9 @@ class LidarPcapReader(StreamReader):
     ``turn.json``). Topics ``lidar/points`` (PointCloud, one a turn, in the sensor's frame, stamped with its first
     column), ``lidar/points/second`` (the second returns, where the sensor sends two) and ``lidar/imu`` (Imu).
 
-    Velodyne VLP-16: ``lidar/points``, one a turn cut at azimuth 0, stamped with the arrival of its first packet.
+    Velodyne: ``lidar/points``, one a turn cut at azimuth 0, stamped with the arrival of its first packet. Other models
+    than the VLP-16 are decoded by velodyne-decoder, and cut between packets; an HDL-64E, whose packets do not say that
+    they are, cannot be read.
 
     Other UDP packets are counted by port as not convertible. The packets lie in memory, clouds do not.
 
@@ -48,7 +51,7 @@ class LidarPcapReader(StreamReader):
         BadInputError: no capture, no packets of such a sensor, or no metadata that fits them.
     """
 
-    looks_for: ClassVar[str] = "a .pcap of an Ouster with its .json beside, or of a Velodyne VLP-16"
+    looks_for: ClassVar[str] = "a .pcap of an Ouster with its .json beside, or of a Velodyne"
 
     def __init__(self, path: Path | str) -> None:
         super().__init__(path)
@@ -124,19 +127,22 @@ class LidarPcapReader(StreamReader):
     # -- Velodyne --------------------------------------------------------------------------------------------------
 
     def _velodyne(self, capture: Capture) -> list[Stream]:
-        turns = velodyne.Turns()
         found: dict[int, _Scan] = {}
+        turns = velodyne.Turns()
+        model = ""
         for datagram in capture:
             if not velodyne.is_packet(datagram.data):
                 self._others[datagram.port, len(datagram.data)] += 1
                 continue
             try:
-                azimuths = velodyne.azimuths(datagram.data)
+                model = model or model_of(datagram.data)
+                azimuths = velodyne.azimuths(datagram.data) if model == VLP16 else velodyne.first_azimuth(datagram.data)
             except BadInputError as error:
                 raise BadInputError(f"{self.path}: {error}") from error
             begun = turns.of(azimuths)
             # The last block's second firing may lie beyond the block's own azimuth.
-            for turn in range(begun, begun + int((azimuths[-1] + 1.0) // 360.0) + 1):
+            last = begun + int((azimuths[-1] + 1.0) // 360.0) if model == VLP16 else begun
+            for turn in range(begun, last + 1):
                 scan = found.setdefault(turn, _Scan(datagram.time_ns, turn))
                 scan.packets.append(len(self._packets))
                 scan.begun.append(begun)
@@ -146,14 +152,19 @@ class LidarPcapReader(StreamReader):
                 f"{self.path}: no packets of a Velodyne in it, and no metadata of an Ouster beside it; put the "
                 f"sensor's JSON there as {self.path.with_suffix('.json').name}"
             )
-        scans = [scan for scan in found.values() if any(len(part.range_m) for part in self._parts(scan))]
+        scans = list(found.values())
+        if model == VLP16:
+            scans = [scan for scan in scans if any(len(part.range_m) for part in self._parts(scan))]
 
         def cloud(i: int) -> PointCloud:
-            begun_us = velodyne.after_us([self._packets[place] for place in scans[i].packets])
+            packets = [self._packets[place] for place in scans[i].packets]
+            if model != VLP16:
+                return packets_cloud(packets, scans[i].stamp_ns)
+            begun_us = velodyne.after_us(packets)
             return velodyne.cloud(list(self._parts(scans[i])), scans[i].stamp_ns, begun_us=begun_us)
 
         stamps_ns = np.array([scan.stamp_ns for scan in scans], dtype=np.int64)
-        return [Stream(POINTS, PointCloud, stamps_ns, cloud, "Velodyne VLP-16")]
+        return [Stream(POINTS, PointCloud, stamps_ns, cloud, f"Velodyne {model}")]
 
     def _parts(self, scan: _Scan) -> Iterator[velodyne.Returns]:
         for place, begun in zip(scan.packets, scan.begun, strict=True):

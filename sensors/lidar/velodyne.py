@@ -68,6 +68,14 @@ def azimuths(data: bytes) -> npt.NDArray[np.float64]:
     return _azimuths(_blocks(data)[0])
 
 
+def first_azimuth(data: bytes) -> npt.NDArray[np.float64]:
+    """Return the azimuth of the first block [degree], (1,), of a packet of any model. Raises BadInputError: damaged."""
+    azimuth = int.from_bytes(data[2:4], "little")
+    if len(data) != PACKET_BYTES or azimuth >= 36_000:
+        raise BadInputError("a Velodyne packet whose blocks are damaged")
+    return np.array([azimuth / 100.0])
+
+
 def decode(data: bytes) -> Returns:
     """Return the returns of a packet; where both of a dual-return pair are the same, one of them.
 
@@ -164,15 +172,6 @@ def after_us(data: list[bytes]) -> list[float]:
     moments = [sent_us(one) for one in data]
     gaps = [(later - moments[0] + HOUR_US // 2) % HOUR_US - HOUR_US // 2 for later in moments]
     return [float(gap) for gap in gaps]
-
-
-def scan_cloud(packets: list[bytes], stamp_ns: int, frame_id: str = FRAME, source: str = "") -> PointCloud:
-    """Return the returns of packets that were put together by somebody else (``velodyne_msgs/VelodyneScan``).
-
-    Raises:
-        BadInputError: see ``decode``.
-    """
-    return cloud([decode(data) for data in packets], stamp_ns, frame_id, source, after_us(packets))
 
 
 def choose(found: Returns, keep: npt.NDArray[np.bool_]) -> Returns:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 
 from selfcue.errors import BadInputError
@@ -115,6 +116,22 @@ class LibraryDecoder:
             time_s=found["time"].astype(np.float32),
             ring=found["ring"].astype(np.uint16),
         )
+
+
+def packets_cloud(packets: list[bytes], stamp_ns: int, frame_id: str = velodyne.FRAME, source: str = "") -> PointCloud:
+    """Return the points of packets that were put together by somebody else (``velodyne_msgs/VelodyneScan``), in order.
+
+    Raises:
+        BadInputError: see ``velodyne.decode`` and ``model_of``.
+        MissingDependencyError: see ``LibraryDecoder``.
+    """
+    model = model_of(packets[0]) if packets and len(packets[0]) == velodyne.PACKET_BYTES else VLP16
+    begun_us = velodyne.after_us(packets)
+    if model == VLP16:
+        return velodyne.cloud([velodyne.decode(one) for one in packets], stamp_ns, frame_id, source, begun_us)
+    pieces = [Piece(one, round(begun), 0.0) for one, begun in zip(packets, begun_us, strict=True)]
+    cloud = LibraryDecoder(model).cloud(pieces, 0, frame_id)
+    return msgspec.structs.replace(cloud, stamp_ns=stamp_ns, source=source)
 
 
 def turn_decoder(model: str, calibration: str = "") -> TurnDecoder:

@@ -120,7 +120,7 @@ class VelodyneTurns:
     def _release(self, sent_us: int, data: bytes) -> list[Turn]:
         """Take a packet in its order."""
         self._recent.append((sent_us, data))
-        azimuth = self._azimuth(int.from_bytes(data[2:4], "little") / 100.0, sent_us)
+        azimuth = self._azimuth(float(velodyne.first_azimuth(data)[0]), sent_us)
         piece = Piece(data, sent_us, azimuth)
         begun = int(azimuth // 360.0)
         turns = self._close(begun) if self._turn is not None and begun > self._turn else []

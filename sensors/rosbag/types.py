@@ -67,11 +67,11 @@ def message_of(msgtype: str, values: Values, source: str) -> Message:
     """Return our message; the raw packets of a Velodyne become its points.
 
     Raises:
-        BadInputError: see ``from_ros`` and ``velodyne.decode``.
+        BadInputError: see ``from_ros`` and ``packets_cloud``.
     """
     if schema_of(msgtype) != VELODYNE_SCAN:
         return from_ros(schema_of(msgtype), values, source=source)
-    from selfcue.sensors.lidar.velodyne import scan_cloud
+    from selfcue.sensors.lidar.velodyne_models import packets_cloud
 
     packets = [packet["data"].tobytes() for packet in values["packets"]]
-    return scan_cloud(packets, stamp_of(values["header"]["stamp"]), values["header"]["frame_id"], source)
+    return packets_cloud(packets, stamp_of(values["header"]["stamp"]), values["header"]["frame_id"], source)
