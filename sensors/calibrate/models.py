@@ -1,4 +1,4 @@
-"""Whether another lens model fits the same views better: a wrong one fits the middle and takes the edge for outliers."""
+"""Whether another lens model fits the same views better: a wrong one fits the middle and leaves the edge out."""
 
 from __future__ import annotations
 
