@@ -138,7 +138,7 @@ def test_the_launch_file_of_the_guide_holds_together(pair: ModuleType, root: Pat
 
 
 def test_the_launch_file_of_the_readme_holds_together(root: Path) -> None:
-    assert [node.name for node in nodes_of(root / "README.md")] == ["camera"]
+    assert [node.name for node in nodes_of(root / "README.md")] == ["camera", "watch"]
 
 
 @pytest.mark.parametrize(
