@@ -27,7 +27,7 @@ from selfcue.sensors.audio.watches import audio_watches
 
 ALLOWED_S = 2.0
 """A fault of sound is to be found within the evidence it needs and this."""
-AT_S, STANDS_S = 20.0, 3.0
+AT_S, STANDS_S = 14.0, 3.0
 OTHERS = ("198-209", "3436-172162")
 MOVED_BEFORE_S, MOVED_AFTER_S = 660.0, 245.0
 
