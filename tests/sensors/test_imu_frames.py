@@ -79,7 +79,10 @@ def test_however_the_bytes_are_cut_the_frames_are_the_same(
     assert (frames.skipped_bytes, frames.damaged) == (0, 0)
 
 
-@given(st.lists(st.tuples(st.binary(max_size=20), NUMBERS), min_size=2, max_size=6))
+GARBAGE = st.binary(max_size=20) | st.sampled_from([b"\xaa", b"\xaa\x55", b"\xaa\x55\x00\xaa\x55", b"\x55\xaa\xaa"])
+
+
+@given(st.lists(st.tuples(GARBAGE, NUMBERS), min_size=2, max_size=6))
 def test_every_frame_is_found_between_garbage(parts: list[tuple[bytes, tuple[int, int, int, int]]]) -> None:
     framing = BinaryFraming(
         sync="aa 55", fields=(Field("counter", "u16"), Field("", "pad"), *ACCEL), checksum="crc16_x25"

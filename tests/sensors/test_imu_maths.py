@@ -202,6 +202,16 @@ def test_nothing_is_made_up_in_a_gap(seed: int, gap_s: float, gaps: int) -> None
         assert np.abs(found.values[~inside, 0]).max() <= 1.05
 
 
+def test_what_lies_behind_a_gap_does_not_reach_across_it() -> None:
+    stamps = stamps_of(4.0, 100)
+    stamps = stamps[(stamps < 2 * S) | (stamps > 2 * S + S // 8)]
+    found = resample(stamps, np.where(stamps < 2 * S, 1.0, 5.0), rate_hz=50.0)
+    before, after = found.stamps_ns < 2 * S, found.stamps_ns > 2 * S + S // 8
+    assert found.values[before & found.valid, 0] == pytest.approx(1.0, abs=1e-9)
+    assert found.values[after & found.valid, 0] == pytest.approx(5.0, abs=1e-9)
+    assert found.valid[before].sum() > 95
+
+
 def test_what_the_lower_rate_cannot_hold_is_filtered_and_the_rest_kept() -> None:
     stamps = stamps_of(10.0, 400)
     time_s = stamps * 1e-9

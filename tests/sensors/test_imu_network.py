@@ -134,6 +134,9 @@ def test_losses_and_order(steps: list[tuple[int, int]]) -> None:
         assert found[0].lost == gap
         with pytest.raises(RefusedError, match="late or twice"):
             device.readings_of(message, seq * 10 * MS)
+        earlier = words(seq=seq, count=1, t_us=[message.t_us[-1] + 1])
+        with pytest.raises(RefusedError, match="late or twice"):
+            device.readings_of(msgspec.convert(earlier, NetworkMessage), seq * 10 * MS)
         lost, taken, at = lost + gap, taken + count, seq + count
     assert (device.lost, device.readings) == (lost, taken + 1)
 
