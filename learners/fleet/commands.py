@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="One task over many logs, in parallel: on Ray where it is installed, else on local processes.",
     no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
 )
 
-LOGS: Any = typer.Argument(..., metavar="LOGS...", help="Logs of any format that a reader knows.")
+LOGS: Any = typer.Argument(..., metavar="LOG", help="Logs of any format that a reader knows.")
 OUT: Any = typer.Option(None, help="Folder of the fleet; default: runs/fleet-TASK-DATE. The same again goes on.")
 WORKERS: Any = typer.Option(0, "--workers", "-j", min=0, help="Logs at once; 0: one per processor.")
 RETRIES: Any = typer.Option(1, min=0, help="Further tries of a log whose worker failed, was killed, or was late.")
@@ -52,7 +54,7 @@ def learn(
     crashes, runs out of memory or is killed costs its own log alone, and is tried again. What is done is not done
     again: the same command with the same --out goes on, and so does `selfcue fleet resume OUT`.
 
-    Examples: `selfcue fleet learn drives/* --workers 4 --out runs/drives` · `--set seed=1 --set learn_share=0.5` ·
+    Examples: `selfcue fleet learn drives/* --workers 4 --out runs/drives --set seed=1 --set learn_share=0.5`;
     `selfcue fleet learn drives/* --init base.safetensors --timeout 3600 --retries 2`
     """
     values: dict[str, Any] = {"init": str(init.resolve())} if init else {}
@@ -96,7 +98,7 @@ def run(
     address: str = ADDRESS,
     as_json: bool = JSON,
 ) -> None:
-    """Run a task of your own over many logs (docs/logs.md shows one).
+    """Run a task of your own over many logs (docs/fleets.md shows one).
 
     Example: `selfcue fleet run my_package.checks:Sharpness flights/*.mcap --set topic=cam/image`
     """

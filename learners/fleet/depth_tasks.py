@@ -15,9 +15,10 @@ from selfcue.messages import LearnerStatus
 from selfcue.record.run_log import RunLog
 from selfcue.report.drive import DriveReport
 
-COLUMNS = ("abs_rel", "row_mean_abs_rel", "teacher_abs_rel", "delta1", "vs_stereo_abs_rel")
+COLUMNS = ("abs_rel", "row_mean_abs_rel", "teacher_abs_rel", "vs_stereo_abs_rel")
 CURVE = ("abs_rel", "picture", "AbsRel against LiDAR")
 _STEREO = "vs_stereo_abs_rel"
+_MOST_POINTS = 60
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,10 @@ def run_drive(drive: DriveRun, log: Path, work_dir: Path) -> Findings:
     facts: dict[str, str | int | float | bool] = {"pictures": int(report.score["pictures"]), "run": str(run_dir)}
     if weights.exists():
         facts["weights_sha256"] = file_digest(weights)
-    blocks = [(float(b["first_frame"]), b["student_abs_rel"]) for b in report.score["blocks"]]
     against_stereo = _skill(run_dir)
     if against_stereo:
         figures[_STEREO] = Figure(against_stereo[-1][1])
-    curves = {"abs_rel": [(x, y) for x, y in blocks if y is not None], _STEREO: against_stereo}
+    curves = {"abs_rel": _against_lidar(report.score), _STEREO: against_stereo}
     return Findings(figures, {name: points for name, points in curves.items() if points}, facts)
 
 
@@ -118,6 +118,14 @@ def figures_of(score: Mapping[str, Any]) -> dict[str, Figure]:
         low, high = below["interval_95"]
         figures["below_row_mean"] = Figure(below["value"], low, high, below["frames"])
     return {name: figure for name, figure in figures.items() if figure.value is not None}
+
+
+def _against_lidar(score: Mapping[str, Any]) -> list[tuple[float, float]]:
+    """Return the student's AbsRel over the pictures: of each LiDAR frame, or on a long drive of each block."""
+    rows = [(row["frame"], row["scores"]["student"]["abs_rel"]) for row in score["rows"] if "student" in row["scores"]]
+    if len(rows) > _MOST_POINTS:
+        rows = [(block["first_frame"], block["student_abs_rel"]) for block in score["blocks"]]
+    return [(float(frame), value) for frame, value in rows if value is not None]
 
 
 def _figure(cue: Mapping[str, Any], name: str) -> Figure:

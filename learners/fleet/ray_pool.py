@@ -55,8 +55,11 @@ class RayPool:
                     logging_level="error",
                 )
         except (ConnectionError, TimeoutError, ValueError, RuntimeError) as error:
-            line = str(error).strip().splitlines()[:1]
-            raise MissingDependencyError(f"Ray at {address or 'local'}: {line}; see `ray status`") from error
+            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise MissingDependencyError(
+                f"Ray at {address or 'local'}: {line}; does it run (`ray status`), and are "
+                "RAY_AUTH_MODE and RAY_AUTH_TOKEN those of the cluster?"
+            ) from error
         self.slots = slots or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         self._try = self._ray.remote(num_cpus=1, max_retries=0)(try_here)  # we retry, and count it
         self._running: dict[Any, Job] = {}

@@ -98,7 +98,7 @@ class FleetReport:
         rows = [
             (
                 Path(result.job.log).name,
-                *(shown(figures(result).get(name)) for name in columns),
+                *(shown(figures(result).get(name), "\n") for name in columns),
                 f"{result.last.seconds:.0f} s",
                 "done" if len(result.tries) == 1 else f"done, try {len(result.tries)}",
             )
@@ -107,7 +107,9 @@ class FleetReport:
         if len(self.done) > 1:
             together = self.together()
             seconds = sum(result.last.seconds for result in self.done)
-            rows.append(("all logs, mean", *(shown(together.get(name)) for name in columns), f"{seconds:.0f} s", ""))
+            rows.append(
+                ("all logs, mean", *(shown(together.get(name), "\n") for name in columns), f"{seconds:.0f} s", "")
+            )
         footer = [f"report: {self.folder}/  ({', '.join(self.pictures) or 'no pictures'})", *self.notes]
         title = f"{self.task}: {len(self.done)} of {len(self.results) + len(self.undone)} logs"
         table(title, ("log", *(heading(name) for name in columns), "took", ""), rows, footer)
@@ -123,13 +125,13 @@ def heading(name: str) -> str:
     return name.replace("_", " ").replace("abs rel", "AbsRel").replace(" AbsRel", "\nAbsRel")
 
 
-def shown(figure: Figure | None) -> str:
-    """Return a figure for a table: its value and its interval, or a dash."""
+def shown(figure: Figure | None, between: str = " ") -> str:
+    """Return a figure in words: its value and its interval, or a dash."""
     if figure is None or figure.value is None:
         return "-"
     if figure.low is None or figure.high is None:
         return f"{figure.value:.3g}"
-    return f"{figure.value:.3g} ({figure.low:.3g} to {figure.high:.3g})"
+    return f"{figure.value:.3g}{between}({figure.low:.3g} to {figure.high:.3g})"
 
 
 def make_report(task: str, results: Sequence[Result], undone: Sequence[Job], out: Path) -> FleetReport:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import secrets
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from selfcue.errors import BadInputError, UsageError
@@ -20,6 +26,8 @@ from selfcue.learners.fleet.plan import Plan, alone_in
 from selfcue.learners.fleet.pool import LocalPool
 from selfcue.learners.fleet.report import make_report
 from selfcue.learners.fleet.run import Fleet
+from selfcue.messages import Imu
+from selfcue.record.writer import LogWriter
 
 HERE = Path(__file__).resolve().parent
 TOY = "fleet_toys:Toy"
@@ -283,6 +291,26 @@ def test_settings_are_checked_before_anything_runs(tmp_path: Path, logs: dict[st
         jobs_of([logs["one"]], tmp_path, scale="much")
 
 
+def test_the_task_of_the_guide_runs_on_a_log_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (HERE.parents[1] / "docs" / "fleets.md").read_text()
+    (block,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "gaps_of_the_guide.py").write_text(block)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    writer = LogWriter(tmp_path / "a.mcap")
+    for i in (0, 1, 2, 7, 8):
+        stamp_ns = i * 100_000_000
+        turning = (0.0, 0.0, 0.1)
+        imu = Imu(stamp_ns=stamp_ns, seq=i, source="b", angular_velocity=turning, linear_acceleration=turning)
+        writer.write("imu", imu, stamp_ns)
+    writer.close()
+    jobs = jobs_of([tmp_path / "a.mcap"], tmp_path / "out", task="gaps_of_the_guide:Gaps")
+    (result,) = Fleet(jobs).run(lambda: LocalPool(1))
+    assert result.last.findings is not None, result.last.line
+    found = {name: figure.value for name, figure in result.last.findings.figures.items()}
+    assert found == {"longest_gap_s": pytest.approx(0.5), "messages": 5.0}
+
+
 @pytest.fixture
 def ray_pool() -> Iterator[object]:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'selfcue[fleet]'")
@@ -297,8 +325,6 @@ def ray_pool() -> Iterator[object]:
 def test_on_ray_the_results_are_the_same_and_a_lost_worker_costs_its_own_log(
     tmp_path: Path, logs: dict[str, Path], ray_pool: object
 ) -> None:
-    import psutil
-
     gate = tmp_path / "gate"
     jobs = jobs_of(list(logs.values()), tmp_path / "out", gate=str(gate), hang=["two.log"])
     two = next(job for job in jobs if job.log.endswith("two.log"))
@@ -315,3 +341,38 @@ def test_on_ray_the_results_are_the_same_and_a_lost_worker_costs_its_own_log(
     by_name = {Path(r.job.log).stem: [ending.how for ending in r.tries] for r in results}
     assert by_name == {"one": ["done"], "two": ["lost", "done"], "six": ["done"]}
     assert gone(pid)
+
+
+@pytest.mark.long
+def test_a_cluster_that_runs_is_used_by_its_address(tmp_path: Path, logs: dict[str, Path]) -> None:
+    ray_util = pytest.importorskip("ray.util", reason="Ray is not installed: pip install 'selfcue[fleet]'")
+    host = ray_util.get_node_ip_address()  # Ray takes loopback for this
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    ray = Path(sys.executable).with_name("ray")
+    environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    short = tempfile.mkdtemp(prefix="ray-")  # Ray puts sockets there, whose paths must be short
+    words = [ray, "start", "--head", "--block", "--port", port, "--num-cpus", 2, "--include-dashboard", "false",
+             "--object-store-memory", 80 << 20, "--disable-usage-stats",
+             "--temp-dir", short]  # fmt: skip
+    head = subprocess.Popen(list(map(str, words)), stdout=-3, stderr=-3, start_new_session=True, env=environment)
+    try:
+        deadline = time.monotonic() + WAIT_S
+        while socket.socket().connect_ex((host, port)):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        line = [sys.executable, "-m", "selfcue", "fleet", "run", TOY, *map(str, logs.values()), "--json"]
+        line += ["--address", f"{host}:{port}", "--out", str(tmp_path / "out")]
+        done = subprocess.run(
+            line, capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False, env=environment
+        )
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["together"]["size"]["value"] == 3.0
+        assert head.poll() is None  # the cluster is not ours to end
+    finally:
+        for one in psutil.Process(head.pid).children(recursive=True):
+            one.kill()
+        head.kill()
+        head.wait()
+        shutil.rmtree(short, ignore_errors=True)
