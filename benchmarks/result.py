@@ -16,6 +16,10 @@ from rich.table import Table
 from selfcue import __version__
 
 
+_LEAST_COLUMN = 10
+"""Characters that a column of the table needs at least."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """One line that a machine can measure.
@@ -58,16 +62,27 @@ class BenchResult:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(self.as_dict(), indent=1) + "\n", encoding="utf-8")
 
+    def _print_rows(self, console: Console) -> None:
+        """Print a table, or one line of names and values a row where the columns would be too narrow to be read."""
+        keys = list(dict.fromkeys(key for row in self.rows for key in row))
+        title = self.name + (" (quick: a smaller run of the same code)" if self.quick else "")
+        if console.width < _LEAST_COLUMN * len(keys):
+            console.print(title, style="bold")
+            for row in self.rows:
+                told = (f"{key} {_text(row[key])}" for key in keys if row.get(key) not in (None, ""))
+                console.print("  " + " · ".join(told), markup=False, highlight=False)
+            return
+        table = Table(title=title)
+        for key in keys:
+            table.add_column(key, overflow="fold")
+        for row in self.rows:
+            table.add_row(*(_text(row.get(key)) for key in keys))
+        console.print(table)
+
     def print(self) -> None:
         console = Console()
         if self.rows:
-            keys = list(dict.fromkeys(key for row in self.rows for key in row))
-            table = Table(title=self.name + (" (quick: a smaller run of the same code)" if self.quick else ""))
-            for key in keys:
-                table.add_column(key, overflow="fold")
-            for row in self.rows:
-                table.add_row(*(_text(row.get(key)) for key in keys))
-            console.print(table)
+            self._print_rows(console)
         table = Table(title="claims")
         for title in ("", "claim", "goal", "measured", "how"):
             table.add_column(title, overflow="fold")
