@@ -15,7 +15,6 @@ from rich.table import Table
 
 from selfcue import __version__
 
-
 _LEAST_COLUMN = 10
 """Characters that a column of the table needs at least."""
 
