@@ -71,7 +71,8 @@ def ground(steps: dict[str, list[Samples]], seconds: float, rng: np.random.Gener
             step = kind[int(rng.integers(len(kind)))] * np.float32(10 ** (rng.uniform(-4, 4) / 20))
             if rolls:
                 size = min(len(step), RATE_HZ * 6 // 100)
-                loudest = int(np.argmax(np.convolve(step**2, np.ones(size), "valid")))
+                energy = np.concatenate([[0.0], np.cumsum(step.astype(np.float64) ** 2)])
+                loudest = int(np.argmax(energy[size:] - energy[:-size]))
                 step = 0.5 * step[loudest : loudest + size] * np.hanning(size)
             begin = round(at * RATE_HZ)
             step = step[: len(out) - begin]

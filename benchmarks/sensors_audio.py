@@ -134,6 +134,7 @@ def _needs_s() -> dict[str, float]:
 def _faults(steps: dict[str, list[Samples]], root: Path | None, rows: list[dict[str, Any]], seeds: int) -> Claim:
     needs = _needs_s()
     tried = found = 0
+    missed: list[str] = []
     tasks = [(injury, AT_S, 8.0, seeds * (4 if injury.fault == "voice" else 1)) for injury in injuries(root)]
     covered = Injury("moved", "covered: 12 dB an octave less from 800 Hz on", sound.covered)
     tasks.append((covered, MOVED_BEFORE_S, MOVED_AFTER_S, max(1, seeds // 2)))
@@ -148,6 +149,7 @@ def _faults(steps: dict[str, list[Samples]], root: Path | None, rows: list[dict[
             delays.append(min(hits, default=float("inf")))
         tried += count
         good = sum(delay <= limit_s for delay in delays)
+        missed += [f"{injury.how} ({count - good})"] if good < count else []
         found += good if not early else 0
         rows.append(
             {
@@ -168,7 +170,7 @@ def _faults(steps: dict[str, list[Samples]], root: Path | None, rows: list[dict[
         value=float(found),
         holds=found == tried,
         how=f"{len(tasks)} kinds, {seeds} seeds (voice: {4 * seeds}, moved: {max(1, seeds // 2)}); evidence as each "
-        "detector declares it",
+        "detector declares it" + (f"; missed: {', '.join(missed)}" if missed else ""),
     )
 
 
