@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
@@ -28,6 +29,11 @@ class ImuDriver(Driver[ImuSample]):
                 label = f"{device} {axis}".strip()
                 axes.plot(time_s, [reading.value.accel[i] for reading in mine], color=f"C{i}", label=label)
                 right.plot(time_s, [reading.value.gyro[i] for reading in mine], color=f"C{i}", linestyle=":")
+        accels, gyros = [reading.value.accel for reading in readings], [reading.value.gyro for reading in readings]
+        for half, vectors, least in ((axes, accels, 12.0), (right, gyros, 0.5)):  # noise is not to fill the picture
+            sizes = (abs(value) for vector in vectors for value in vector if math.isfinite(value))
+            most = max(1.1 * max(sizes, default=0.0), least)
+            half.set_ylim(-most, most)
         axes.set_xlabel("time [s]")
         axes.set_ylabel("specific force [m/s²]")
         right.set_ylabel("angular velocity, dotted [rad/s]")

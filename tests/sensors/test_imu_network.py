@@ -262,6 +262,25 @@ def test_outside_of_loopback_only_with_a_key(tmp_path: Path) -> None:
         port.close()
 
 
+def test_what_units_sense_can_be_drawn() -> None:
+    figures: Any = pytest.importorskip("matplotlib.figure", reason="matplotlib is not installed")
+    with_gyro, without = words("left", count=20), {**words("right", count=20), "gyro": []}
+    readings = []
+    for body in (with_gyro, without):
+        readings += NetworkDevice(1000.0, 0).readings_of(msgspec.convert(body, NetworkMessage), 10_000 * MS)
+    figure = figures.Figure()
+    axes = figure.add_subplot()
+    NetworkImu(NetworkImuConfig()).draw(readings, axes)
+    force, turn = figure.axes
+    assert {line.get_label() for line in force.lines} == {
+        f"{unit} {axis}" for unit in ("left", "right") for axis in "xyz"
+    }
+    up = next(line for line in force.lines if line.get_label() == "left z")
+    assert set(up.get_ydata()) == {9.81}
+    assert force.get_ylim() == (-12.0, 12.0)
+    assert turn.get_ylim() == pytest.approx((-0.55, 0.55))
+
+
 def test_a_hundred_ports_under_load_leave_nothing_behind() -> None:
     process = psutil.Process()
     sizes: list[tuple[int, int, int]] = []
