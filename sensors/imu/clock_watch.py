@@ -10,6 +10,7 @@ from selfcue.sensors.watch import Fault
 
 LAG = "lag_ms"
 """On ``TOPIC/clock``: least time from measurement (the unit's clock) to arrival (ours), less the first."""
+_LEAST_COUNT = 5
 
 
 class ClockWatch:
@@ -21,7 +22,8 @@ class ClockWatch:
     Args:
         most_ms: by which the delay may leave the reference.
         crystal_ppm: how fast the reference may follow.
-        block_s: of which the least delay is taken; delays only ever add, so a late one must last for two.
+        block_s: of which the least delay is taken (of five messages at least, so longer for slow telemetry); delays
+            only ever add, so a late one must last for two.
         hold_s: see above.
     """
 
@@ -33,6 +35,7 @@ class ClockWatch:
         self._most_ms, self._per_s, self._block_s, self._hold_s = most_ms, crystal_ppm * 1e-3, block_s, hold_s
         self._least: float | None = None
         self._begin_ns = -1
+        self._count = 0
         self._reference: float | None = None
         self._last_ms = 0.0
         self._late = 0
@@ -46,10 +49,11 @@ class ClockWatch:
         if self._begin_ns < 0:
             self._begin_ns = message.stamp_ns
         self._least = lag_ms if self._least is None else min(self._least, lag_ms)
-        if message.stamp_ns - self._begin_ns < self._block_s * 0.99e9:
+        self._count += 1
+        if self._count < _LEAST_COUNT or message.stamp_ns - self._begin_ns < self._block_s * 0.99e9:
             return
         self._take(self._least, (message.stamp_ns - self._begin_ns) * 1e-9, message.stamp_ns)
-        self._least, self._begin_ns = None, message.stamp_ns
+        self._least, self._begin_ns, self._count = None, message.stamp_ns, 0
 
     def _take(self, least_ms: float, block_s: float, now_ns: int) -> None:
         if self._reference is None:
@@ -78,7 +82,7 @@ class ClockWatch:
 
     def meta(self) -> dict[str, Any]:
         return {
-            "block": [self._least, self._begin_ns],
+            "block": [self._least, self._begin_ns, self._count],
             "reference": self._reference,
             "last_ms": self._last_ms,
             "late": self._late,
@@ -87,7 +91,7 @@ class ClockWatch:
         }
 
     def load_meta(self, meta: dict[str, Any]) -> None:
-        self._least, self._begin_ns = meta["block"]
+        self._least, self._begin_ns, self._count = meta["block"]
         self._reference, self._last_ms, self._late = meta["reference"], meta["last_ms"], meta["late"]
         self._bad = None if meta["bad"] is None else (meta["bad"][0], meta["bad"][1], meta["bad"][2])
         self._off_ms = meta["off_ms"]

@@ -160,5 +160,6 @@ def test_sources() -> None:
     for wrong in ("", "x", "1@0x99", "1@y"):
         with pytest.raises(BadInputError):
             Lsm6ds.from_source(wrong)
+    pytest.importorskip("smbus2", reason="smbus2 is not installed")
     with pytest.raises(MissingDependencyError, match="/dev/i2c-77"):
         Mpu6050.from_source("77").open()

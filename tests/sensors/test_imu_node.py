@@ -157,7 +157,7 @@ def test_settings_that_cannot_be_met_are_said_in_a_line(tmp_path: Path, live: Li
         with pytest.raises(BadInputError, match=said) as error:
             live.start(**params)
         assert "\n" not in str(error.value)
-    with pytest.raises(MissingDependencyError, match=r"does not answer|does not open"):
+    with pytest.raises(MissingDependencyError, match=r"does not answer|does not open|not installed"):
         live.start(driver="imu_mpu6050", settings={"bus": 77})
     with pytest.raises(BadInputError, match="wall's clock"):
         LoopSystem(tmp_path).add(ImuNode("imu", ImuParams("imu_network", {"port": 0})))

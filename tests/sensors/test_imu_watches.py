@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from selfcue.benchmarks.imu_faults import clock_messages, imu_faults
 from selfcue.messages import Imu, Message, Scalars
 from selfcue.sensors.imu.clock_lag import ClockLag
-from selfcue.sensors.imu.clock_watch import ClockWatch
+from selfcue.sensors.imu.clock_watch import LAG, ClockWatch
 from selfcue.sensors.imu.delivery_watches import DeliveryWatch
 from selfcue.sensors.imu.range_watch import RangeWatch
 from selfcue.sensors.imu.rest_watches import AxesWatch
@@ -155,6 +155,9 @@ def test_clocks() -> None:
     assert names(clock_messages(40.0, jump_ms=-60.0, at_s=20.0), clock_watches()) == {"desync"}
     assert names(clock_messages(40.0, jump_ms=30.0, at_s=20.0), clock_watches()) == set()
     assert names(clock_messages(60.0, drift_ppm=2000.0, at_s=20.0), clock_watches()) == {"drift"}
+    rng = np.random.default_rng(2)
+    radio = [Scalars(stamp_ns=i * S // 2, values={LAG: float(rng.exponential(30.0))}) for i in range(1200)]
+    assert names(radio, clock_watches()) == set()  # two samples a second over a slow radio
     assert names([Scalars(stamp_ns=i * S, values={"else": 9e9 * i}) for i in range(9)], [ClockWatch()]) == set()
 
 
