@@ -18,7 +18,7 @@ def test_a_scanners_clock_is_known_to_the_least_delay(seed: int, ahead_ns: int, 
     """Five seconds of packets that come 0.3 ms after they were measured and later, as a busy machine has it."""
     rng = np.random.default_rng(seed)
     clock = PacketClock()
-    begun_ns = 10**18
+    begun_ns = ours_ns = 10**18
     for k in range(754 * 5):
         ours_ns = begun_ns + round(k * 1.327 * MS)
         theirs_ns = round((ours_ns - begun_ns) * (1 + ppm * 1e-6)) + ahead_ns
