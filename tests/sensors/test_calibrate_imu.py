@@ -160,14 +160,14 @@ def test_no_time_in_common() -> None:
 
 @given(seed=st.integers(min_value=0, max_value=50), gap_s=st.floats(min_value=0.01, max_value=0.2))
 def test_integrated_turns_agree_with_the_motion(seed: int, gap_s: float) -> None:
-    """Against the exact rotation between two moments, about axes that change: a thousandth of the turn or 0.1 mrad."""
+    """Against the exact rotation between two moments, about axes that change: 0.4 % of the turn or 0.3 mrad."""
     swing = Swing(seed, duration_s=3.0)
     times_s = np.arange(0.0, 3.0, 0.005)
     rates = vectors(swing.turns(times_s - 1e-4).transpose(0, 2, 1) @ swing.turns(times_s + 1e-4)) / 2e-4
     first = np.linspace(0.1, 2.7, 12)
     found = GyroTurns(times_s, rates).between(first, first + gap_s)
     exact = vectors(swing.turns(first).transpose(0, 2, 1) @ swing.turns(first + gap_s))
-    assert np.abs(found - exact).max() < max(2e-3 * float(np.abs(exact).max()), 3e-4)
+    assert np.abs(found - exact).max() < max(4e-3 * float(np.abs(exact).max()), 3e-4)
 
 
 def test_rotation_vectors_and_matrices_are_each_others_inverse() -> None:

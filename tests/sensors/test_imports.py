@@ -13,7 +13,7 @@ LIGHT = (
     "selfcue.sensors.synchroniser",
     "selfcue.sensors.readers",
     "selfcue.sensors.player_node",
-    "selfcue.sensors.camera_node",
+    "selfcue.sensors.camera.node",
     "selfcue.sensors.kitti.reader",
     "selfcue.sensors.stereo.node",
 )
