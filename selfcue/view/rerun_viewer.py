@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -46,7 +47,8 @@ class RerunViewer:
         if self._web_port and _taken(self._web_port):
             self._folder.cleanup()
             raise BadInputError(f"port {self._web_port} on 127.0.0.1 is taken; choose another with --port")
-        command = [str(binary), "--bind", "127.0.0.1", "--port", str(self._port), "--memory-limit", MEMORY]
+        tied = [sys.executable, "-m", "selfcue.view.tied", str(os.getpid())]  # it ends with us, however we end
+        command = [*tied, str(binary), "--bind", "127.0.0.1", "--port", str(self._port), "--memory-limit", MEMORY]
         command += ["--server-memory-limit", MEMORY]
         command += ["--serve-web", "--web-viewer-port", str(self._web_port)] if web else ["--hide-welcome-screen"]
         self._log = Path(self._folder.name) / "viewer.log"

@@ -109,6 +109,20 @@ def test_a_closed_viewer_ends_the_feed() -> None:
     feed.close()
 
 
+def test_a_viewer_ends_with_the_process_that_started_it_also_where_that_is_killed(tmp_path: Path) -> None:
+    words = ["import sys, time; from selfcue.view.rerun_viewer import RerunViewer",
+             "print(RerunViewer(web=True, web_port=0).pid, flush=True)", "sys.stdin.read()"]  # fmt: skip
+    command = [sys.executable, "-c", "\n".join(words)]
+    place = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdin=-1, stdout=-1, text=True, cwd=tmp_path, env=place) as starter:
+        assert starter.stdout is not None
+        viewer = psutil.Process(int(starter.stdout.readline()))
+        assert "rerun" in viewer.name()
+        starter.kill()
+    psutil.wait_procs([viewer], timeout=10)
+    assert not viewer.is_running() or viewer.status() == psutil.STATUS_ZOMBIE
+
+
 def test_wrong_words() -> None:
     with pytest.raises(UsageError, match="choose one of"):
         view(None, foxglove=True, rerun=True, rerun_web=False, rerun_save=None, as_json=False)
