@@ -21,6 +21,7 @@ START_S = 20.0
 _END_S = 3.0
 _LOOK_S = 0.05
 MEMORY = "1GB"
+_INSTEAD = "without a display use --rerun-web or --rerun-save FILE"
 
 
 class RerunViewer:
@@ -36,6 +37,8 @@ class RerunViewer:
     """
 
     def __init__(self, *, web: bool = False, web_port: int = 9090) -> None:
+        if not web and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            raise MissingDependencyError(f"there is no display for Rerun's window; {_INSTEAD}")
         cli = require("rerun_cli", extra="view")
         binary = _binary(Path(str(cli.__file__)).parent)
         self._folder = tempfile.TemporaryDirectory(prefix="selfcue-rerun-")
@@ -105,9 +108,7 @@ class RerunViewer:
             time.sleep(_LOOK_S)
         said = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
         self.close()
-        raise MissingDependencyError(
-            f"Rerun's viewer does not start ({said[0][-160:]}); without a display use --rerun-web or --rerun-save FILE"
-        )
+        raise MissingDependencyError(f"Rerun's viewer does not start ({said[0][-160:]}); {_INSTEAD}")
 
 
 def _binary(folder: Path) -> Path:

@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
-from selfcue.errors import UsageError
+from selfcue.errors import MissingDependencyError, UsageError
 from selfcue.messages import Estimate, Image, LearnerStatus, Message, Odometry
 from selfcue.record.writer import LogWriter
 
@@ -121,6 +121,13 @@ def test_a_viewer_ends_with_the_process_that_started_it_also_where_that_is_kille
         starter.kill()
     psutil.wait_procs([viewer], timeout=10)
     assert not viewer.is_running() or viewer.status() == psutil.STATUS_ZOMBIE
+
+
+def test_without_a_display_there_is_no_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(MissingDependencyError, match="no display for Rerun's window; .* --rerun-web"):
+        RerunViewer()
 
 
 def test_wrong_words() -> None:
