@@ -74,7 +74,7 @@ def lowest_ratio(piece: Slice) -> float:
 
 
 class VoiceWatch(SliceWatch):
-    """Speech or music: for a quarter of the last second sound repeats itself at a held pitch of 84 to 400 Hz.
+    """Speech or music: for a quarter of the last second sound repeats itself at a held pitch of 69 to 400 Hz.
 
     A knock that rings repeats itself too, but not for long; so only stretches of four frames (50 ms) and more count in
     which the pitch moves by less than a fifth from one frame to the next.

@@ -56,7 +56,7 @@ class SoundWatchConfig:
     wind_slope: float = 4.0
     wind_ripple_db: float = 3.0
     wind_low_ratio: float = 0.3
-    voice_low_hz: float = 84.0
+    voice_low_hz: float = 68.0
     voice_high_hz: float = 400.0
     voice_harmonicity: float = 0.5
     voice_s: float = 0.25

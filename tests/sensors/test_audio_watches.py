@@ -60,6 +60,9 @@ def test_a_voice_is_told_from_knocks_that_ring_and_from_high_tones():
     np.testing.assert_allclose(voice.pitch_hz, 140, rtol=0.05)
     high = voicing(np.sin(2 * np.pi * 900 * np.arange(4800) / RATE_HZ), RATE_HZ)
     assert high.harmonicity.max() == 0
+    low = voicing(tone(78, 0.3), RATE_HZ)
+    assert low.harmonicity.min() > 0.8
+    np.testing.assert_allclose(low.pitch_hz, 78, rtol=0.05)
     ring = voicing(np.sin(2 * np.pi * 100 * np.arange(4800) / RATE_HZ), RATE_HZ)
     assert ring.harmonicity.max() == 0
     noise = voicing(np.random.default_rng(0).normal(size=4800), RATE_HZ)
