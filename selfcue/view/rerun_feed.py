@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import queue
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from selfcue.errors import BadInputError
+from selfcue.errors import BadInputError, LossError
 from selfcue.measurements import CompressedImage, LaserScan, Pose, Position
 from selfcue.messages import (
     CameraInfo,
@@ -71,7 +72,7 @@ class RerunFeed:
         self._viewer, self._save, self._patient = viewer, save, patient or viewer is None
         self._wall: bool | None = None
         self.left_out: Counter[str] = Counter()
-        self.shed = 0
+        self.shed, self._failed = 0, ""
         self._waiting: queue.Queue[tuple[str, Message] | None] = queue.Queue(MOST_WAITING)
         self._stream = self._rr.RecordingStream("selfcue", make_default=False)
         try:
@@ -115,7 +116,18 @@ class RerunFeed:
     def _log_waiting(self) -> None:
         """Log what waits, on a thread of its own: Rerun's stream blocks where the viewer stalls."""
         while (one := self._waiting.get()) is not None:
-            self._log(*one)
+            if not self._failed:
+                self._try(functools.partial(self._log, *one))
+        if not self.gone:
+            self._try(self._stream.flush)
+        self._stream.disconnect()
+
+    def _try(self, act: Callable[[], Any]) -> None:
+        """Do ``act``; what goes wrong is said by ``close``, and nothing more is logged: who feeds us must not hang."""
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 - Rerun names no types for what its streams raise
+            self._failed = str(error) or type(error).__name__
 
     def _log(self, topic: str, message: Message) -> None:
         drawn = self._scene.draw(topic, message)
@@ -132,18 +144,22 @@ class RerunFeed:
             self._stream.log(entity, archetype, static=isinstance(message, _HELD))
 
     def close(self) -> None:
-        """Write what is left, and let go. A viewer that we started ends, too. May be called twice."""
+        """Write what is left, and let go. A viewer that we started ends, too. May be called twice.
+
+        Raises:
+            LossError: the file could not be written to its end.
+        """
         if self._viewer is None:
             self._waiting.put(None)
             self._thread.join()
-            self._stream.flush()
+            if self._failed:
+                raise LossError(f"{self._save}: not all of it could be written ({self._failed})")
         else:
             with contextlib.suppress(queue.Full):
                 self._waiting.put(None, timeout=_LEAVE_S)
             self._thread.join(_LEAVE_S)
             self._viewer.close()  # whatever still waits for it does no longer
             self._thread.join(_LEAVE_S)
-        self._stream.disconnect()
 
 
 def layout(topics: Mapping[str, type[Message]]) -> Any:

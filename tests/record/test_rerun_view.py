@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
-from selfcue.errors import MissingDependencyError, UsageError
+from selfcue.errors import LossError, MissingDependencyError, UsageError
 from selfcue.messages import Estimate, Image, LearnerStatus, Message, Odometry
 from selfcue.record.writer import LogWriter
 
@@ -126,8 +126,24 @@ def test_a_viewer_ends_with_the_process_that_started_it_also_where_that_is_kille
 def test_without_a_display_there_is_no_window(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(MissingDependencyError, match="no display for Rerun's window; .* --rerun-web"):
+    with pytest.raises(MissingDependencyError, match=r"no display for Rerun's window; .* --rerun-web"):
         RerunViewer()
+
+
+def test_a_file_that_cannot_be_written_to_its_end_is_said_and_nobody_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = RerunFeed("broken", save=tmp_path / "a.rrd")
+
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("No space left on device")
+
+    monkeypatch.setattr(feed._stream, "log", full)
+    picture = Image(stamp_ns=MS, encoding="mono8", data=np.zeros((4, 4), np.uint8))
+    for _ in range(3 * MOST_WAITING):
+        feed.take("eye", picture)
+    with pytest.raises(LossError, match=r"a\.rrd: not all of it could be written \(No space left"):
+        feed.close()
 
 
 def test_wrong_words() -> None:
