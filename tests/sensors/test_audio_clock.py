@@ -58,10 +58,11 @@ def test_stamps_are_monotone_spaced_by_samples_and_follow_the_device(ppm, jitter
     assert steps.min() > 1 - bound
     assert steps.max() < 1 + bound
     error_ms = (np.array(stamps) - truth) * 1e-6
-    assert abs(error_ms[250:]).max() < 0.5 + 0.15 * jitter_ms  # the jitter of a look is up to five times jitter_ms
+    # The first look is late by up to five times jitter_ms, and stamps make up for it by half a percent of the time.
+    assert abs(error_ms[550:]).max() < 0.5 + 0.15 * jitter_ms
     assert error_ms[0] < 5 * jitter_ms + 0.05
     if jitter_ms > 1:  # once settled, spacing is smoother than arrival by far
-        assert (steps[500:] - 1).std() * 40 < 0.02 * jitter_ms + 0.02
+        assert (steps[550:] - 1).std() * 40 < 0.02 * jitter_ms + 0.02
 
 
 @settings(max_examples=25, deadline=None)
