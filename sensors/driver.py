@@ -133,7 +133,7 @@ class Driver(ABC, Generic[V]):
         """Return what an open device says of itself (model, firmware, size, rate), for ``selfcue sensors probe``."""
         return {}
 
-    def draw(self, readings: Sequence[Reading[V]], axes: Any) -> None:
+    def draw(self, readings: Sequence[Reading[V]], axes: Any) -> None:  # noqa: ARG002 - for those that have one
         """Draw what was read on ``axes`` (matplotlib's), for ``selfcue sensors show``.
 
         Raises:
