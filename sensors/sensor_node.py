@@ -43,14 +43,16 @@ class SensorNode(Node, ABC, Generic[V]):
         self._thread.start()
 
     @property
-    @abstractmethod
     def topic(self) -> str:
-        """Prefix of the node's topics."""
+        """Prefix of the node's topics: the parameter ``topic``, where a subclass has no other."""
+        topic: str = self.params.topic
+        return topic
 
     @property
-    @abstractmethod
     def connection(self) -> ConnectionConfig:
-        """How a device that goes away is dealt with."""
+        """How a device that goes away is dealt with: the parameter ``connection``, where a subclass has no other."""
+        connection: ConnectionConfig = self.params.connection
+        return connection
 
     @abstractmethod
     def driver(self) -> Driver[V]:

@@ -48,14 +48,6 @@ class AudioNode(SensorNode[SoundBlock]):
 
     KEEP = 64
 
-    @property
-    def topic(self) -> str:
-        return self.params.topic
-
-    @property
-    def connection(self) -> ConnectionConfig:
-        return self.params.connection
-
     def driver(self) -> Driver[SoundBlock]:
         return Microphone(self.params.microphone) if self.params.file is None else SoundFile(self.params.file)
 

@@ -56,14 +56,6 @@ class CameraNode(SensorNode[Pixels]):
     params: CameraParams
     KEEP = 4
 
-    @property
-    def topic(self) -> str:
-        return self.params.topic
-
-    @property
-    def connection(self) -> ConnectionConfig:
-        return self.params.connection
-
     def driver(self) -> Camera:
         return camera_driver(self.params.camera)
 

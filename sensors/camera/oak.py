@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,28 +13,15 @@ from selfcue.messages import CameraInfo
 from selfcue.optional import require
 from selfcue.sensors.calibrate.rectify import rectified_infos
 from selfcue.sensors.camera.config import CameraConfig
-from selfcue.sensors.camera.pairs import Pair, PairCamera
-from selfcue.sensors.driver import Device, DeviceLostError, Domain, Reading
-from selfcue.sensors.guarded import Guarded
+from selfcue.sensors.camera.pairs import NumberedPairCamera, OpenedPair, Pair
+from selfcue.sensors.driver import Device
 from selfcue.sensors.lens import Lens
 
 _SIZE = (640, 400)
 
 
-class OakCamera(PairCamera):
+class OakCamera(NumberedPairCamera):
     """The grey pair of one OAK device; ``source`` is its id, as ``selfcue sensors list`` prints it."""
-
-    domain: Domain = "monotonic"
-
-    def __init__(self, config: CameraConfig) -> None:
-        self.config = config
-        self._opened: Guarded[_Opened] = Guarded(lambda opened: opened.close())
-        self._infos: tuple[CameraInfo, CameraInfo] | None = None
-        self._last = -1
-
-    @classmethod
-    def from_source(cls, source: str) -> OakCamera:
-        return cls(CameraConfig(source))
 
     @classmethod
     def find(cls) -> list[Device]:
@@ -52,37 +38,14 @@ class OakCamera(PairCamera):
     def asked_hz(self) -> float:
         return self.config.fps or 20.0
 
-    def open(self) -> None:
+    def _open(self) -> OpenedPair:
         dai = require("depthai", extra="oak")
         here = [one.source for one in self.find()]
         if self.config.source not in here:
             raise MissingDependencyError(
                 f"{self.name}: not plugged in; ids here: {', '.join(here) or 'none'} (Linux needs Luxonis' udev rule)"
             )
-        opened = _Opened(dai, self.name, self.config, self.asked_hz)
-        self._infos, self._last = opened.infos, -1
-        self._opened.put(opened)
-
-    def read(self, timeout_s: float) -> Sequence[Reading[Pair]]:
-        with self._opened.use() as opened:
-            if opened is None:
-                raise DeviceLostError(f"{self.name}: read while it is not open; call open() first")
-            try:
-                found = opened.pair(timeout_s)
-            except RuntimeError as error:
-                raise DeviceLostError(f"{self.name}: {error}; check cable and power") from error
-        if found is None:
-            return []
-        number, stamp_ns, pair = found
-        lost = max(0, number - self._last - 1) if self._last >= 0 else 0
-        self._last = number
-        return [Reading(pair, stamp_ns, lost)]
-
-    def close(self) -> None:
-        self._opened.close()
-
-    def infos(self) -> tuple[CameraInfo, CameraInfo] | None:
-        return self._infos
+        return _Opened(dai, self.name, self.config, self.asked_hz)
 
 
 class _Opened:

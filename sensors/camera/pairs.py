@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from selfcue.messages import CameraInfo
 from selfcue.sensors.camera.choose import camera_driver
 from selfcue.sensors.camera.config import CameraConfig
 from selfcue.sensors.camera.driver import Pixels
-from selfcue.sensors.driver import Driver, Reading
+from selfcue.sensors.driver import DeviceLostError, Domain, Driver, Reading
+from selfcue.sensors.guarded import Guarded
 from selfcue.sensors.side_by_side import split_side_by_side
 
 
@@ -39,6 +40,76 @@ class PairCamera(Driver[Pair]):
         both = np.concatenate([pair.left, pair.right], axis=1)
         axes.imshow(both, cmap="gray" if both.ndim == 2 else None, vmin=0, vmax=255)
         axes.set_xlabel("x [px], left and right")
+
+
+class OpenedPair(Protocol):
+    """A device that streams, as its maker's library has it."""
+
+    infos: tuple[CameraInfo, CameraInfo]
+
+    def pair(self, timeout_s: float) -> tuple[int, int, Pair] | None:
+        """Return number, stamp [monotonic ns] and pictures of the next whole pair; None where none came in time.
+
+        Raises:
+            RuntimeError: the device is gone.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the device."""
+        ...
+
+
+class NumberedPairCamera(PairCamera):
+    """A device whose library numbers its pairs, so that lost ones are counted."""
+
+    domain: Domain = "monotonic"
+
+    def __init__(self, config: CameraConfig) -> None:
+        self.config = config
+        self._opened: Guarded[OpenedPair] = Guarded(lambda opened: opened.close())
+        self._infos: tuple[CameraInfo, CameraInfo] | None = None
+        self._last = -1
+
+    @classmethod
+    def from_source(cls, source: str) -> NumberedPairCamera:
+        return cls(CameraConfig(source))
+
+    @abstractmethod
+    def _open(self) -> OpenedPair:
+        """Open the device, all or nothing; see ``Driver.open``."""
+
+    def open(self) -> None:
+        opened = self._open()
+        self._infos, self._last = opened.infos, -1
+        self._opened.put(opened)
+
+    def read(self, timeout_s: float) -> Sequence[Reading[Pair]]:
+        with self._opened.use() as opened:
+            if opened is None:
+                raise DeviceLostError(f"{self.name}: read while it is not open; call open() first")
+            try:
+                found = opened.pair(timeout_s)
+            except RuntimeError as error:
+                raise DeviceLostError(f"{self.name}: {error}; check cable and power") from error
+        if found is None:
+            return []
+        number, stamp_ns, pair = found
+        lost = max(0, number - self._last - 1) if self._last >= 0 else 0
+        self._last = number
+        return [Reading(pair, stamp_ns, lost)]
+
+    def close(self) -> None:
+        self._opened.close()
+
+    def infos(self) -> tuple[CameraInfo, CameraInfo] | None:
+        return self._infos
+
+    def describe(self) -> dict[str, Any]:
+        if self._infos is None:
+            return {}
+        left, right = self._infos
+        return {"size": f"{left.width} x {left.height} px", "baseline_m": round(right.baseline_m, 4)}
 
 
 class SideBySideCamera(PairCamera):

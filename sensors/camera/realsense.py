@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,29 +13,15 @@ from selfcue.messages import CameraInfo
 from selfcue.optional import require
 from selfcue.sensors.calibration import rectified_pair
 from selfcue.sensors.camera.config import CameraConfig
-from selfcue.sensors.camera.pairs import Pair, PairCamera
-from selfcue.sensors.driver import Device, DeviceLostError, Domain, Reading
-from selfcue.sensors.guarded import Guarded
+from selfcue.sensors.camera.pairs import NumberedPairCamera, OpenedPair, Pair
+from selfcue.sensors.driver import Device
 
 _LEFT, _RIGHT = 1, 2  # librealsense's numbers of the infrared streams
 _QUEUE = 4
 
 
-class RealSenseCamera(PairCamera):
-    """The infrared pair of one RealSense device; ``source`` is its serial number, or empty for the only one."""
-
-    domain: Domain = "monotonic"
-
-    def __init__(self, config: CameraConfig) -> None:
-        self.config = config
-        self._opened: Guarded[_Opened] = Guarded(lambda opened: opened.close())
-        self._about: dict[str, Any] = {}
-        self._infos: tuple[CameraInfo, CameraInfo] | None = None
-        self._last = -1
-
-    @classmethod
-    def from_source(cls, source: str) -> RealSenseCamera:
-        return cls(CameraConfig(source))
+class RealSenseCamera(NumberedPairCamera):
+    """The infrared pair of one RealSense device; ``source`` is its serial number."""
 
     @classmethod
     def find(cls) -> list[Device]:
@@ -58,41 +43,13 @@ class RealSenseCamera(PairCamera):
     def asked_hz(self) -> float:
         return self.config.fps or 30.0
 
-    def open(self) -> None:
+    def _open(self) -> OpenedPair:
         rs = require("pyrealsense2", extra="realsense")
         found = [one for one in devices(rs) if one.get_info(rs.camera_info.serial_number) == self.config.source]
         if not found:
             here = ", ".join(one.source for one in self.find()) or "none"
             raise MissingDependencyError(f"{self.name}: not plugged in; serial numbers here: {here}")
-        opened = _Opened(rs, self.name, found[0], self.config, self.asked_hz)
-        self._infos, self._last = opened.infos, -1
-        model, (width, height) = found[0].get_info(rs.camera_info.name), opened.size
-        self._about = {"model": model, "size": f"{width} x {height} px"}
-        self._opened.put(opened)
-
-    def read(self, timeout_s: float) -> Sequence[Reading[Pair]]:
-        with self._opened.use() as opened:
-            if opened is None:
-                raise DeviceLostError(f"{self.name}: read while it is not open; call open() first")
-            try:
-                found = opened.pair(timeout_s)
-            except RuntimeError as error:
-                raise DeviceLostError(f"{self.name}: {error}; check cable and power") from error
-        if found is None:
-            return []
-        number, stamp_ns, pair = found
-        lost = max(0, number - self._last - 1) if self._last >= 0 else 0
-        self._last = number
-        return [Reading(pair, stamp_ns, lost)]
-
-    def close(self) -> None:
-        self._opened.close()
-
-    def infos(self) -> tuple[CameraInfo, CameraInfo] | None:
-        return self._infos
-
-    def describe(self) -> dict[str, Any]:
-        return self._about
+        return _Opened(rs, self.name, found[0], self.config, self.asked_hz)
 
 
 def devices(rs: Any) -> list[Any]:
@@ -112,7 +69,6 @@ class _Opened:
         profiles = self._sensor.get_stream_profiles()
         left, right = (self._choose(profiles, eye, name, config, fps) for eye in (_LEFT, _RIGHT))
         self.infos = _calibration(left, right)
-        self.size = (left.width(), left.height())
         self._frames = rs.syncer(_QUEUE)
         try:
             self._sensor.open([left, right])

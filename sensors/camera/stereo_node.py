@@ -60,14 +60,6 @@ class StereoCameraNode(SensorNode[Pair]):
     params: StereoCameraParams
     KEEP = 4
 
-    @property
-    def topic(self) -> str:
-        return self.params.topic
-
-    @property
-    def connection(self) -> ConnectionConfig:
-        return self.params.connection
-
     def driver(self) -> PairCamera:
         if self.params.device == "side_by_side":
             self._driver: PairCamera = SideBySideCamera(self.params.camera, swapped=self.params.swapped)

@@ -102,14 +102,6 @@ class ImuNode(SensorNode[ImuSample]):
         self._outlets: dict[str, _Outlet] = {}
         self._calibration = ImuCalibration()
 
-    @property
-    def topic(self) -> str:
-        return self.params.topic
-
-    @property
-    def connection(self) -> ConnectionConfig:
-        return self.params.connection
-
     def driver(self) -> Driver[ImuSample]:
         kind = driver_class(self.params.driver)
         if not issubclass(kind, ImuDriver):

@@ -49,14 +49,6 @@ class LidarNode(SensorNode[PointCloud | LaserScan]):
     Params = LidarParams
     params: LidarParams
 
-    @property
-    def topic(self) -> str:
-        return self.params.topic
-
-    @property
-    def connection(self) -> ConnectionConfig:
-        return self.params.connection
-
     def driver(self) -> Driver[PointCloud | LaserScan]:
         kind = driver_class(self.params.driver)
         if kind.kind != "lidar" or not hasattr(kind, "Config"):
