@@ -20,6 +20,8 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 _NAME = typer.Argument(..., metavar="DRIVER:SOURCE", help="Which one, as `selfcue sensors list` prints it.")
+_TITLE = 60
+"""Characters of a device's name that fit over its picture."""
 _JSON = typer.Option(False, "--json", help="Print JSON.")
 
 
@@ -83,7 +85,8 @@ def show(
     figure = figures.Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
     driver_of(name).draw(as_readings(found), axes)
-    axes.set_title(f"{found.status.name}, {found.rate_hz:.1f} Hz")
+    name_in_short = found.status.name if len(found.status.name) <= _TITLE else f"...{found.status.name[-_TITLE:]}"
+    axes.set_title(f"{name_in_short}, {found.rate_hz:.1f} Hz")
     figure.savefig(out, dpi=120)
     typer.echo(f"{out}: {len(found.readings)} readings of {found.status.name}")
 

@@ -114,14 +114,13 @@ def probe(make: Callable[[], Driver[Any]], seconds: float, progress: Callable[[f
     thread = SensorThread(remembered, WallClock().now_ns, ConnectionConfig(), keep=4096)
     thread.start()
     try:
-        description = drivers[-1].describe()
         readings: list[Stamped[Any]] = []
         began_s = time.monotonic()
         while (passed_s := time.monotonic() - began_s) < seconds and not thread.ended:
             readings = (readings + thread.take(0.1))[-4096:]
             if progress is not None:
                 progress(passed_s)
-        status = thread.status()
+        status, description = thread.status(), drivers[-1].describe()
     finally:
         thread.stop()
     gaps_ms = np.diff([reading.stamp_ns for reading in readings]).astype(np.float64) * 1e-6
