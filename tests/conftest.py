@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -14,3 +15,6 @@ os.environ["SELFCUE_DOMAIN"] = f"test-{os.getpid()}"
 # No test is judged by the clock on the wall: a busy machine is no fault of the code.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+# A shell that runs the suite in the background has it, and all that it starts, ignore Ctrl-C; tests send that signal.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
