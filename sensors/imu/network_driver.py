@@ -15,7 +15,7 @@ from selfcue.sensors.imu.imu_driver import ImuDriver, options_of, whole
 from selfcue.sensors.imu.network_device import NetworkDevice
 from selfcue.sensors.imu.network_message import RefusedError, read_key, read_message
 from selfcue.sensors.imu.sample import ImuSample
-from selfcue.sensors.lidar.udp_source import UdpSource
+from selfcue.sensors.udp_source import UdpSource
 
 _RESERVED = "device"  # TOPIC/device is the status of the port
 

@@ -8,10 +8,10 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from selfcue.errors import BadInputError
-from selfcue.sensors.lidar.packets import PacketSource
 from selfcue.sensors.lidar.pcap_source import PcapSource
-from selfcue.sensors.lidar.udp_source import UdpSource
 from selfcue.sensors.lidar.velodyne_models import MODELS
+from selfcue.sensors.packets import PacketSource
+from selfcue.sensors.udp_source import UdpSource
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from selfcue.messages import PointCloud
 from selfcue.sensors.driver import DeviceLostError, Driver, EndOfData, NotDrawableError, Reading
 from selfcue.sensors.lidar.packet_clock import PacketClock
 from selfcue.sensors.lidar.packet_config import PacketConfig, from_text, packet_source
-from selfcue.sensors.lidar.packets import OneSender, Packet, PacketSource
 from selfcue.sensors.lidar.turns import Turn, TurnMaker
+from selfcue.sensors.packets import OneSender, Packet, PacketSource
 
 C = TypeVar("C", bound=PacketConfig)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from selfcue.errors import BadInputError
 from selfcue.sensors.driver import DeviceLostError, EndOfData
-from selfcue.sensors.lidar.packets import Packet
 from selfcue.sensors.lidar.pcap import Capture, Datagram
+from selfcue.sensors.packets import Packet
 
 _AT_ONCE = 64
 

@@ -14,11 +14,11 @@ from selfcue.errors import BadInputError
 from selfcue.messages import PointCloud
 from selfcue.sensors.lidar.ouster_metadata import OusterMetadata, metadata_of, read_metadata
 from selfcue.sensors.lidar.ouster_turns import OusterTurns
-from selfcue.sensors.lidar.packets import OneSender, Packet
 from selfcue.sensors.lidar.pcap import Capture
 from selfcue.sensors.lidar.reader import LidarPcapReader
 from selfcue.sensors.lidar.turns import Turn, TurnMaker
 from selfcue.sensors.lidar.velodyne_turns import VelodyneTurns
+from selfcue.sensors.packets import OneSender, Packet
 from tests.sensors.captures import SECOND
 from tests.sensors.lidar_packets import COLUMNS, PER_PACKET, describe, ouster_packet, there, vlp16, vlp16_stream
 

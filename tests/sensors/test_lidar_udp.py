@@ -25,10 +25,10 @@ from selfcue.sensors.lidar.ouster_metadata import metadata_of
 from selfcue.sensors.lidar.ouster_turns import OusterTurns
 from selfcue.sensors.lidar.packet_config import OusterConfig, VelodyneConfig
 from selfcue.sensors.lidar.packet_driver import PacketLidar
-from selfcue.sensors.lidar.udp_source import UdpSource
 from selfcue.sensors.lidar.velodyne_driver import VelodyneLidar
 from selfcue.sensors.lidar.velodyne_turns import VelodyneTurns
 from selfcue.sensors.sensor_thread import SensorThread
+from selfcue.sensors.udp_source import UdpSource
 from tests.sensors.captures import SECOND, ethernet, ip, pcap, udp
 from tests.sensors.lidar_packets import COLUMNS, PER_PACKET, describe, ouster_packet, there, vlp16_stream
 from tests.sensors.test_lidar_turns import PROFILE, recorded_ouster, run, same

@@ -13,7 +13,7 @@ import time
 
 from selfcue.errors import BadInputError, MissingDependencyError
 from selfcue.sensors.driver import DeviceLostError
-from selfcue.sensors.lidar.packets import Packet
+from selfcue.sensors.packets import Packet
 
 # Linux: SO_RCVBUFFORCE, SO_TIMESTAMPNS and SO_RXQ_OVFL, which Python's socket module does not name.
 _BUFFER_FORCE, _STAMPS, _OVERFLOW = 33, 35, 40

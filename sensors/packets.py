@@ -1,4 +1,4 @@
-"""What a LiDAR's packets come from: a socket or a capture; and the one sender whose packets count."""
+"""What a sensor's packets come from: a socket or a capture; and the one sender whose packets count."""
 
 from __future__ import annotations
 
