@@ -205,10 +205,13 @@ def test_view_serves_the_running_system_and_a_browser_shows_it(
             browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
             if browser is not None:
                 words = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-                shown = subprocess.run(
-                    [browser, *words, "--dump-dom", url], capture_output=True, text=True, timeout=120, check=False
-                ).stdout
-                assert ">echo (echo)</td>" in shown
+                shown, deadline = "", time.monotonic() + 60
+                # The browser may dump the page before it has fetched its first state: a viewer gives way to all else.
+                while ">echo (echo)</td>" not in shown:
+                    assert time.monotonic() < deadline, shown
+                    shown = subprocess.run(
+                        [browser, *words, "--dump-dom", url], capture_output=True, text=True, timeout=120, check=False
+                    ).stdout
                 assert 'class="up"' in shown
         finally:
             viewer.send_signal(signal.SIGINT)
