@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 
 from selfcue import plugins, snapshot
 from selfcue.bus import Bus
@@ -21,6 +18,7 @@ from selfcue.health import SIGN_TOPIC
 from selfcue.host import make_node
 from selfcue.messages import Message, NodeHealth, ProcessStatus, type_name
 from selfcue.notify import Notifier
+from selfcue.stop_signals import stop_signals
 from selfcue.supervisor import Supervisor
 from selfcue.system import LAUNCH_FILE, System
 
@@ -87,7 +85,7 @@ def execute(system: System, run_dir: Path, watcher: Watcher | None = None, *, on
 
     with (
         closing(bus),
-        _stop_signals() as stop,
+        stop_signals() as stop,
         Supervisor(system, run_dir, one_process=one_process, on_change=tell) as supervisor,
     ):
         bus.enter({STATUS_TOPIC + status.process: type_name(status) for status in supervisor.statuses})
@@ -130,21 +128,6 @@ def finish(system: System, run_dir: Path) -> object:
     if not system.spec.report:
         return None
     return plugins.load(plugins.REPORTS, system.spec.report)(run_dir)
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _how_to_go_on(run_dir: Path) -> str:

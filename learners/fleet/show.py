@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import typer
 from rich.console import Console
@@ -23,6 +21,7 @@ from selfcue.learners.fleet.plan import Plan, alone_in
 from selfcue.learners.fleet.pool import Pool
 from selfcue.learners.fleet.report import FleetReport, make_report, shown
 from selfcue.learners.fleet.run import Fleet
+from selfcue.stop_signals import stop_signals
 
 
 def carry_out(plan: Plan, out: Path, make_pool: Callable[[], Pool], *, retries: int, quiet: bool) -> FleetReport:
@@ -36,7 +35,7 @@ def carry_out(plan: Plan, out: Path, make_pool: Callable[[], Pool], *, retries: 
         LossError: some logs failed. SelfcueError: all of them did.
     """
     jobs = plan.jobs(out)
-    with alone_in(out), _stop_signals() as stop, _bar(quiet) as bar:
+    with alone_in(out), stop_signals() as stop, _bar(quiet) as bar:
         plan.write(out)
         fleet = Fleet(jobs, retries, stop=stop)
         kept = fleet.kept
@@ -107,18 +106,3 @@ def _bar(quiet: bool) -> Iterator[_Bar]:
     console = Console(highlight=False)
     with Progress(*columns, console=console, transient=True, disable=quiet or not sys.stdout.isatty()) as progress:
         yield _Bar(progress, quiet)
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

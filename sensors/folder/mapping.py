@@ -6,10 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import yaml
-
-from selfcue.config.decode import decode
-from selfcue.errors import BadInputError
+from selfcue.config.yaml_file import read_yaml
 
 MAPPING = "selfcue.yaml"
 Unit = Literal["ns", "us", "ms", "s"]
@@ -112,14 +109,4 @@ def read_mapping(folder: Path) -> Mapping:
     Raises:
         BadInputError: it cannot be read, or a key or value is wrong; the message names it.
     """
-    path = folder / MAPPING
-    try:
-        found = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadInputError(f"{path} cannot be read ({' '.join(str(error).split())})") from error
-    if not isinstance(found, dict):
-        raise BadInputError(f"{path}: holds no keys; give images, audio or tables")
-    try:
-        return decode(found, Mapping)
-    except ValueError as error:
-        raise BadInputError(f"{path}: {str(error).lstrip('.')}") from error
+    return read_yaml(folder / MAPPING, Mapping, give="images, audio or tables")

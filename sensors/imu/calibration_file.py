@@ -8,8 +8,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from selfcue.config.decode import decode
-from selfcue.errors import BadInputError
+from selfcue.config.yaml_file import read_yaml
 from selfcue.sensors.imu.calibration import CalibrationReport, ImuCalibration
 
 
@@ -19,14 +18,7 @@ def read_imu_calibration(path: Path) -> ImuCalibration:
     Raises:
         BadInputError: it cannot be read, or a key or value is wrong; the message names it.
     """
-    try:
-        found = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadInputError(f"{path} cannot be read ({' '.join(str(error).split())})") from error
-    try:
-        return decode(found, ImuCalibration)
-    except ValueError as error:
-        raise BadInputError(f"{path}: {str(error).lstrip('.')}") from error
+    return read_yaml(path, ImuCalibration, give="accel_matrix, accel_bias, gyro_bias")
 
 
 def write_imu_calibration(path: Path, report: CalibrationReport) -> None:

@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import yaml
-
-from selfcue.config.decode import decode
-from selfcue.errors import BadInputError
+from selfcue.config.yaml_file import read_yaml
 from selfcue.sensors.autopilot import STANDARD_GRAVITY, TESLA_PER_GAUSS
 from selfcue.sensors.imu.checksums import CHECKSUMS, Checksum
 
@@ -208,16 +205,7 @@ def read_framing(path: Path) -> Framing:
     Raises:
         BadInputError: it cannot be read, or a key or value is wrong; the message names it.
     """
-    try:
-        found = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadInputError(f"{path} cannot be read ({' '.join(str(error).split())})") from error
-    if not isinstance(found, dict):
-        raise BadInputError(f"{path}: holds no keys; give binary or text")
-    try:
-        return decode(found, Framing)
-    except ValueError as error:
-        raise BadInputError(f"{path}: {str(error).lstrip('.')}") from error
+    return read_yaml(path, Framing, give="binary or text")
 
 
 def _check_fields(fields: tuple[Field, ...]) -> None:
